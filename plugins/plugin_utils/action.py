@@ -1,0 +1,146 @@
+# Copyright (c) 2026, The inferops.vllm maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The one shell around every core: options in, an outcome or findings out.
+
+A module of this collection is three files: the documentation (``plugins/modules/<name>.py``, which is
+also its argument specification), the core (``plugins/module_utils``), and an action plugin that derives
+from :class:`FindingsAction` and joins the two in a dozen lines.
+"""
+
+from __future__ import annotations
+
+import time
+import traceback
+from functools import cache
+from importlib import import_module
+from typing import Any, ClassVar
+
+import yaml
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.common.parameters import remove_values
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+
+from ..module_utils.findings import Finding, Refusal, finding, render
+
+display = Display()
+
+PLUGINS = __name__.rpartition(".plugin_utils.")[0]
+SPEC_KEYS = ("type", "elements", "required", "default", "choices", "aliases", "no_log")
+
+
+class FindingsAction(ActionBase):
+    """Base of all action plugins of this collection.
+
+    Subclasses set :attr:`MODULE` and implement :meth:`perform`.
+    """
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+
+    MODULE: ClassVar[str]
+    """Name of the documentation file in plugins/modules."""
+
+    SECRET_OPTIONS: ClassVar[frozenset[str]] = frozenset()
+    """Names (at any depth) of options whose values must never be shown."""
+
+    SPEC_RULES: ClassVar[dict[str, Any]] = {}
+    """mutually_exclusive, required_together, required_one_of, required_if of the module."""
+
+    def perform(self, options: dict[str, Any]) -> dict[str, Any]:
+        """Do the module's work and return its result (without ``failed`` and ``seconds``).
+
+        ``findings`` in the result may hold :class:`Finding` objects. Raise :class:`Refusal` to fail.
+        """
+        raise NotImplementedError
+
+    @property
+    def check_mode(self) -> bool:
+        """Whether nothing may be written."""
+        return bool(self._task.check_mode)
+
+    @property
+    def diff_mode(self) -> bool:
+        """Whether the result should hold a diff."""
+        return bool(self._task.diff)
+
+    def progress(self, text: str) -> None:
+        """Tell the operator what a wait is waiting for. Call it on change only."""
+        host = self._task_vars.get("inventory_hostname", "localhost")
+        display.display(f"    {host}: {text}")
+
+    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Ansible's entry point."""
+        super().run(tmp, task_vars)
+        self._task_vars = task_vars or {}
+        self._secrets: set[str] = set()
+        started = time.monotonic()
+        try:
+            outcome = self.perform(self._options())
+        except Refusal as refusal:
+            outcome = {"failed": True, "findings": refusal.findings}
+        except Exception as error:
+            outcome = {"failed": True, "findings": [_unexpected(error)]}
+            display.vvv(_without(traceback.format_exc(), self._secrets))
+        outcome["seconds"] = round(time.monotonic() - started, 3)
+        return _finish(outcome, self._secrets)
+
+    def _options(self) -> dict[str, Any]:
+        validator = ArgumentSpecValidator(
+            {**_argument_spec(self.MODULE, self.SECRET_OPTIONS)}, **self.SPEC_RULES
+        )
+        checked = validator.validate(dict(self._task.args))
+        self._secrets = set(checked._no_log_values)
+        if checked.error_messages:
+            raise Refusal(
+                finding("options-invalid", f"module {self.MODULE}", message)
+                for message in checked.error_messages
+            )
+        return checked.validated_parameters
+
+
+def _finish(outcome: dict[str, Any], secrets: set[str]) -> dict[str, Any]:
+    """The Ansible form of an outcome: findings as dicts, one readable msg, no secret."""
+    findings: list[Finding] = outcome.get("findings", [])
+    result: dict[str, Any] = {"changed": False, **outcome}
+    result["findings"] = [f.to_dict() for f in findings]
+    if findings and "msg" not in result:
+        result["msg"] = "\n".join(render(findings))
+    return remove_values(result, secrets) if secrets else result
+
+
+def _unexpected(error: Exception) -> Finding:
+    """An internal error, by type and place only: its text could hold an option's value."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f"{frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno}" if frames else "unknown"
+    return finding("internal-error", place, f"unexpected {type(error).__name__}")
+
+
+def _without(text: str, secrets: set[str]) -> str:
+    for secret in secrets:
+        text = text.replace(secret, "********")
+    return text
+
+
+@cache
+def _argument_spec(module: str, secret_options: frozenset[str]) -> dict[str, Any]:
+    """The argument specification that the module's documentation states."""
+    page = yaml.safe_load(import_module(f"{PLUGINS}.modules.{module}").DOCUMENTATION)
+    options: dict[str, Any] = {}
+    for fragment in page.get("extends_documentation_fragment", []):
+        name = fragment.rpartition(".")[2]
+        text = import_module(f"{PLUGINS}.doc_fragments.{name}").ModuleDocFragment.DOCUMENTATION
+        options.update(yaml.safe_load(text).get("options", {}))
+    options.update(page.get("options", {}))
+    return _spec(options, secret_options)
+
+
+def _spec(options: dict[str, Any], secret_options: frozenset[str]) -> dict[str, Any]:
+    spec: dict[str, Any] = {}
+    for name, documented in options.items():
+        spec[name] = {key: documented[key] for key in SPEC_KEYS if key in documented}
+        spec[name]["no_log"] = name in secret_options
+        if "suboptions" in documented:
+            spec[name]["options"] = _spec(documented["suboptions"], secret_options)
+    return spec
