@@ -87,15 +87,12 @@ class FindingsAction(ActionBase):
         return _finish(outcome, self._secrets)
 
     def _options(self) -> dict[str, Any]:
-        validator = ArgumentSpecValidator(
-            {**_argument_spec(self.MODULE, self.SECRET_OPTIONS)}, **self.SPEC_RULES
-        )
+        validator = ArgumentSpecValidator({**_argument_spec(self.MODULE, self.SECRET_OPTIONS)}, **self.SPEC_RULES)
         checked = validator.validate(dict(self._task.args))
         self._secrets = set(checked._no_log_values)
         if checked.error_messages:
             raise Refusal(
-                finding("options-invalid", f"module {self.MODULE}", message)
-                for message in checked.error_messages
+                finding("options-invalid", f"module {self.MODULE}", message) for message in checked.error_messages
             )
         return checked.validated_parameters
 
