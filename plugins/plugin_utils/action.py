@@ -22,6 +22,7 @@ from ansible.module_utils.common.parameters import remove_values
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
+from ..module_utils.api_error import ApiError
 from ..module_utils.findings import Finding, Refusal, finding, render
 
 display = Display()
@@ -80,6 +81,8 @@ class FindingsAction(ActionBase):
             outcome = self.perform(self._options())
         except Refusal as refusal:
             outcome = {"failed": True, "findings": refusal.findings}
+        except ApiError as error:
+            outcome = {"failed": True, "findings": [error.finding()]}
         except Exception as error:
             outcome = {"failed": True, "findings": [_unexpected(error)]}
             display.vvv(_without(traceback.format_exc(), self._secrets))

@@ -56,4 +56,12 @@ ENTRIES: tuple[Entry, ...] = (
         cause="The service account or user lacks that verb; docs/rbac lists what each playbook needs.",
         fix="Grant the verb that the message names, or apply the matching manifest of docs/rbac.",
     ),
+    Entry(
+        code="cluster-request-failed",
+        severity=Severity.FATAL,
+        title="The API server refused a request",
+        symptom="One request is answered with an error that no more specific code covers.",
+        cause="An admission rule, a conflict with another writer, or an overloaded API server.",
+        fix="Read the message: it is the API server's own; then run again.",
+    ),
 )
