@@ -16,7 +16,6 @@ from functools import cache
 from importlib import import_module
 from typing import Any, ClassVar
 
-import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.parameters import remove_values
 from ansible.plugins.action import ActionBase
@@ -24,6 +23,7 @@ from ansible.utils.display import Display
 
 from ..module_utils.api_error import ApiError
 from ..module_utils.findings import Finding, Refusal, finding, render
+from ..module_utils.yaml_text import load
 
 display = Display()
 
@@ -126,12 +126,12 @@ def _without(text: str, secrets: set[str]) -> str:
 @cache
 def _argument_spec(module: str, secret_options: frozenset[str]) -> dict[str, Any]:
     """The argument specification that the module's documentation states."""
-    page = yaml.safe_load(import_module(f"{PLUGINS}.modules.{module}").DOCUMENTATION)
+    page = load(import_module(f"{PLUGINS}.modules.{module}").DOCUMENTATION)
     options: dict[str, Any] = {}
     for fragment in page.get("extends_documentation_fragment", []):
         name = fragment.rpartition(".")[2]
         text = import_module(f"{PLUGINS}.doc_fragments.{name}").ModuleDocFragment.DOCUMENTATION
-        options.update(yaml.safe_load(text).get("options", {}))
+        options.update(load(text).get("options", {}))
     options.update(page.get("options", {}))
     return _spec(options, secret_options)
 
