@@ -1,0 +1,62 @@
+# One command each. `make help` lists them; README.md explains the first two.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+PROFILE ?= bare_metal
+INVENTORY ?= inventories/sandbox
+ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 /usr/bin/python3; do \
+	"$$p" -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done)
+
+export SANDBOX_PROFILE := $(PROFILE)
+export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
+export MOLECULE_GLOB := molecule/*/molecule.yml
+SANDBOX := $(BIN)/python -m sandbox.runner
+
+.PHONY: help
+help: ## List the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+
+$(VENV)/.installed: requirements.txt requirements-dev.txt
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; set PYTHON=/path/to/python3" >&2; exit 1; }
+	@echo "setting up $(VENV) with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
+	@touch $@
+
+.PHONY: site
+site: $(VENV)/.installed ## Take the sites of INVENTORY (default: the sandbox) through all five stages
+ifeq ($(INVENTORY),inventories/sandbox)
+	@$(SANDBOX) up --profile $(PROFILE)
+endif
+	@ANSIBLE_STDOUT_CALLBACK=$${ANSIBLE_STDOUT_CALLBACK:-inferops.vllm.stages} \
+		$(BIN)/ansible-playbook playbooks/site.yml --inventory $(INVENTORY) $(ARGS)
+
+.PHONY: test
+test: $(VENV)/.installed ## Run the whole test suite (starts the sandbox when it is needed)
+	@$(BIN)/coverage run -m pytest $(ARGS)
+	@$(BIN)/coverage report --format=total | sed 's/^/branch coverage of plugins: /; s/$$/ %/'
+
+.PHONY: lint
+lint: $(VENV)/.installed ## Run every static check
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy -p ansible_collections.inferops.vllm.plugins.module_utils
+	@$(BIN)/yamllint --strict .
+	@$(BIN)/ansible-lint --offline --profile production
+
+.PHONY: sandbox-up sandbox-down sandbox-reset sandbox-status sandbox-env
+sandbox-up: $(VENV)/.installed ## Start the rehearsal cluster of PROFILE (bare_metal or vgpu)
+	@$(SANDBOX) up --profile $(PROFILE)
+sandbox-down: $(VENV)/.installed ## Stop it
+	@$(SANDBOX) down --profile $(PROFILE)
+sandbox-reset: $(VENV)/.installed ## Empty it: new cluster, new repository
+	@$(SANDBOX) reset --profile $(PROFILE)
+sandbox-status: $(VENV)/.installed ## Show its processes
+	@$(SANDBOX) status --profile $(PROFILE)
+sandbox-env: $(VENV)/.installed ## Print exports: eval "$$(make -s sandbox-env)"; kubectl get pods -A
+	@$(SANDBOX) env --profile $(PROFILE)
