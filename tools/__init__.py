@@ -1,0 +1,1 @@
+"""Maintainers' commands: they write files that are committed."""
