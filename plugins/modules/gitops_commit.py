@@ -1,0 +1,136 @@
+# Copyright (c) 2026, The inferops.vllm maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Documentation and argument specification of the action plugin of the same name."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: gitops_commit
+short_description: Brings files into the Git repository that Argo CD follows
+version_added: 0.1.0
+description:
+  - Compares the files with the branch byte by byte and makes one commit of what differs; a converged run commits
+    nothing and reports the branch's head.
+  - Works in a private temporary clone. Only the named paths change, no hook or filter runs, nothing is merged; when
+    somebody else pushes first, the change is worked out anew against the newest commit.
+  - Refuses paths that C(.gitignore) excludes, paths outside the repository or over symbolic links, plaintext secrets,
+    empty files and unresolved merges.
+  - In check mode the difference is shown and nothing is pushed.
+options:
+  repo_url:
+    description:
+      - The repository, as V(https://host/group/name.git), V(git@host:group/name.git), V(ssh://…), V(file://…) or an
+        absolute path. It must not hold credentials.
+    type: str
+    required: true
+  branch:
+    description: The branch that Argo CD follows. Empty means the remote's default branch.
+    type: str
+    default: ""
+  files:
+    description: The desired files. An empty list is refused. Exclusive with O(revert).
+    type: list
+    elements: dict
+    suboptions:
+      path:
+        description: Path relative to the repository's root, with forward slashes.
+        type: str
+        required: true
+      content:
+        description: The whole file. UTF-8; nothing is added, a final newline included.
+        type: str
+      state:
+        description: Whether the file is to exist.
+        type: str
+        choices: [present, absent]
+        default: present
+      mode:
+        description: File mode. Unset keeps the present one, and means V(0644) for a new file.
+        type: str
+        choices: ["0644", "0755"]
+  message:
+    description: Subject of the commit, optionally followed by an empty line and a body.
+    type: str
+    required: true
+  stage:
+    description: Name of the stage, recorded as trailer C(Inferops-Stage).
+    type: str
+  site:
+    description: Name of the site, recorded as trailer C(Inferops-Site).
+    type: str
+  trailers:
+    description: More trailers, key to one line of text.
+    type: dict
+    default: {}
+  author_name:
+    description: Author and committer. Empty means C(inferops.vllm).
+    type: str
+  author_email:
+    description: E-mail address of author and committer. Empty means C(inferops-vllm@localhost).
+    type: str
+  username:
+    description: User name that goes with O(token). Empty means C(x-access-token), which GitHub, GitLab and Gitea take.
+    type: str
+  token:
+    description:
+      - Access token or password for HTTPS. Git gets it in its environment, never in a URL, an argument or a file.
+    type: str
+  ssh_key:
+    description: Unencrypted private SSH key, or the path of one on the controller. Empty means the agent.
+    type: str
+  known_hosts:
+    description: Text of a known_hosts file, or the path of one on the controller. Required for SSH.
+    type: str
+  retries:
+    description: How often a push is tried when others push first, 1 to 10.
+    type: int
+    default: 10
+  sign_key:
+    description: Armoured private GnuPG key without passphrase to sign the commit with. Needs gpg.
+    type: str
+extends_documentation_fragment:
+  - inferops.vllm.findings
+author:
+  - The inferops.vllm maintainers
+"""
+
+EXAMPLES = r"""
+- name: The RuntimeClass is in Git
+  inferops.vllm.gitops_commit:
+    repo_url: "{{ gitops_repo_url }}"
+    branch: "{{ gitops_branch }}"
+    token: "{{ gitops_token }}"
+    message: Add RuntimeClass nvidia
+    stage: runtime_class
+    site: "{{ inventory_hostname }}"
+    files:
+      - path: k8s/manifests/runtimeclass-nvidia.yaml
+        content: "{{ runtime_class_manifest }}"
+  register: runtime_class_commit
+"""
+
+RETURN = r"""
+revision:
+  description: Full id of the branch's head after the task; in check mode and in mode pull_request its present head.
+  returned: success
+  type: str
+content_revision:
+  description: The newest commit that touched the named paths. Empty when it lies further back than the newest 20.
+  returned: success
+  type: str
+branch:
+  description: The branch, resolved when it was left empty.
+  returned: success
+  type: str
+paths:
+  description: The paths that changed (in check mode, would change).
+  returned: success
+  type: list
+  elements: str
+diff:
+  description: One item for each changed path, in the form that C(--diff) prints.
+  returned: success
+  type: list
+  elements: dict
+"""
