@@ -1,0 +1,120 @@
+# Copyright (c) 2026, The inferops.vllm maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The cluster objects that a fresh sandbox needs: kinds, base workloads, the profile's nodes."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from sandbox.runner import programs
+from sandbox.runner.api import Api, path_of
+from sandbox.runner.binaries import Binaries
+from sandbox.runner.kwok import NODE_ANNOTATION
+from sandbox.runner.programs import HERE
+from sandbox.runner.waiting import wait_for
+
+Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+MANIFESTS = HERE / "manifests"
+CRD_PATH = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+VERSIONS = {"SEALED_SECRETS_VERSION": programs.SEALED_SECRETS, "ARGOCD_VERSION": programs.ARGOCD}
+
+
+def apply_kinds(api: Api, binaries: Binaries) -> None:
+    """Apply every CustomResourceDefinition and wait until the API server serves them."""
+    files = [
+        *(path for name in ("argocd-crds", "sealed-secrets-crds", "kwok-crds") for path in sorted(binaries.assets[name].glob("*.yaml"))),
+        MANIFESTS / "servicemonitor-crd.yaml",
+    ]
+    names = [apply_kind(api, path) for path in files]
+    for name in names:
+        wait_for(f"kind {name}", lambda name=name: established(api, name), 30)  # type: ignore[misc]
+
+
+def apply_kind(api: Api, path: Path) -> str:
+    """Apply one CRD file as it is (parsing a megabyte of YAML would take longer than the rest of the start)."""
+    text = path.read_text(encoding="utf-8")
+    name = next(line.split()[1] for line in text.splitlines() if line.startswith("  name: ") or line.startswith("metadata: {name:"))
+    if name == "{name:":
+        name = yaml.load(text, Loader)["metadata"]["name"]
+    api.apply(f"{CRD_PATH}/{name}", text.encode())
+    return name
+
+
+def established(api: Api, name: str) -> str:
+    """Return '' once objects of the kind can be made."""
+    crd = api.find(f"{CRD_PATH}/{name}") or {}
+    conditions = crd.get("status", {}).get("conditions") or []
+    return "" if any(c["type"] == "Established" and c["status"] == "True" for c in conditions) else "not established"
+
+
+def apply_base(api: Api) -> None:
+    """Apply what a site's cluster has before the collection comes."""
+    text = (MANIFESTS / "base.yaml").read_text(encoding="utf-8")
+    for word, version in VERSIONS.items():
+        text = text.replace(word, version)
+    for document in yaml.load_all(text, Loader):
+        api.apply(path_of(document), document)
+
+
+def apply_project(api: Api) -> None:
+    """Apply Argo CD's default AppProject."""
+    document = yaml.safe_load((MANIFESTS / "default-project.yaml").read_text(encoding="utf-8"))
+    api.apply(path_of(document), document)
+
+
+def profile_nodes(profile: str) -> Iterator[dict[str, Any]]:
+    """Yield the nodes of a profile as its file describes them."""
+    text = (HERE / "profiles" / f"{profile}.yaml").read_text(encoding="utf-8")
+    yield from yaml.safe_load_all(text)
+
+
+def apply_nodes(api: Api, profile: str, kubelet_port: int) -> None:
+    """Apply the nodes; their status too, because the kubelet port may have changed since the last start."""
+    for described in profile_nodes(profile):
+        node = node_object(described, kubelet_port)
+        path = path_of(node)
+        api.apply(path, {key: value for key, value in node.items() if key != "status"})
+        api.apply(path, {**node, "spec": {}}, "/status")
+
+
+def node_object(described: Mapping[str, Any], kubelet_port: int) -> dict[str, Any]:
+    """Return the Node object of a profile's entry."""
+    name = described["name"]
+    labels = {"kubernetes.io/hostname": name, "kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64", **described["labels"]}
+    none = dict.fromkeys(("bootID", "machineID", "systemUUID", "kubeProxyVersion"), "")
+    return {
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {"name": name, "annotations": dict([NODE_ANNOTATION]), "labels": labels},
+        "spec": {"taints": described.get("taints", [])},
+        "status": {
+            "capacity": described["capacity"],
+            "allocatable": described["allocatable"],
+            "runtimeHandlers": [{"name": handler, "features": {}} for handler in described["runtimeHandlers"]],
+            "daemonEndpoints": {"kubeletEndpoint": {"Port": kubelet_port}},
+            "nodeInfo": {"architecture": "amd64", "operatingSystem": "linux", **none, **described["nodeInfo"]},
+        },
+    }
+
+
+def write_service_account(api: Api, pki: Path, folder: Path) -> None:
+    """Write the files that a kubelet would mount for the sealed-secrets controller (0700)."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 365 * 86400}}
+    token = api.post("/api/v1/namespaces/kube-system/serviceaccounts/sealed-secrets-controller/token", request)
+    for name, content in (
+        ("token", token["status"]["token"]),
+        ("ca.crt", (pki / "ca.crt").read_text()),
+        ("namespace", "kube-system"),
+    ):
+        path = folder / name
+        with contextlib.suppress(FileNotFoundError):
+            path.unlink()
+        path.touch(mode=0o600)
+        path.write_text(content)
