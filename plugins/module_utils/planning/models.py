@@ -26,8 +26,11 @@ class Role(str, Enum):
 class ModelFacts:
     """What the memory estimate and the download time need to know about a model; no hub is asked.
 
-    ``weights_gib`` overrides the estimate from ``parameters``; ``kept_parameters`` stay 16-bit when the
-    model is quantised; ``architecture`` picks the activation constant (dense, moe, gemma, mistral3, encoder).
+    ``weights_gib`` (the whole model) and ``activation_gib`` (one GPU) are measured values that replace the
+    estimates; ``kept_parameters`` stay 16-bit when the model is quantised; ``architecture`` picks the activation
+    constant (dense, moe, gemma, mistral3, encoder). ``latent_dim`` is the KV-cache width of multi-head latent
+    attention (kv_lora_rank + qk_rope_head_dim). Of a model with sliding-window layers, ``global_layers``
+    see the whole context and the others ``sliding_window`` tokens.
     """
 
     repository: str
@@ -44,6 +47,12 @@ class ModelFacts:
     weights_gib: float | None = None
     embedding_dimension: int | None = None
     gated: bool = False
+    attention_heads: int | None = None
+    vocabulary: int | None = None
+    latent_dim: int | None = None
+    sliding_window: int | None = None
+    global_layers: int | None = None
+    activation_gib: float | None = None
 
 
 @dataclass(frozen=True)

@@ -59,6 +59,12 @@ class Placement:
     gpus: int
     fit: Fit
 
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, as a module returns it."""
+        fit = {**asdict(self.fit), "verdict": self.fit.verdict.value, "needed": round(self.fit.needed, 2)}
+        selector = [{**asdict(requirement), "values": list(requirement.values)} for requirement in self.selector]
+        return {**asdict(self), "nodes": list(self.nodes), "selector": selector, "fit": fit}
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -75,11 +81,11 @@ class Plan:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, as a module returns it."""
-        data = asdict(self)
-        for placement, plain in zip(self.placements, data["placements"], strict=True):
-            plain["fit"]["verdict"] = placement.fit.verdict.value
-            plain["fit"]["needed"] = round(placement.fit.needed, 2)
-        return data
+        return {
+            "placements": [placement.to_dict() for placement in self.placements],
+            "startup_failure_threshold": self.startup_failure_threshold,
+            "notes": list(self.notes),
+        }
 
 
 def plan_from_dict(data: dict[str, Any]) -> Plan:

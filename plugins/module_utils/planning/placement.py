@@ -1,0 +1,212 @@
+# Copyright (c) 2026, The inferops.vllm maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Models × GPU nodes → the plan, or why there is none. Deterministic: the same input gives the same plan.
+
+The model with the fewest possible nodes goes first, then the one that needs most (first fit decreasing). If
+that leaves a model without a place, it is tried again with that model first, a few times.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+
+from ..findings import Finding, finding
+from ..gpu.capacity import GpuNode
+from ..suggest import did_you_mean
+from .memory import fit
+from .models import ModelRequest
+from .nodes import Inventory, Own, Room, Slot
+from .pins import candidates, selector
+from .plan import Placement, Plan, SelectorRequirement, Verdict
+from .refusals import refusal, warnings
+from .startup import startup
+from .wishes import Pool, Wish
+
+ATTEMPTS = 4
+RANK = {Verdict.FITS: 0, Verdict.TIGHT: 1, Verdict.UNKNOWN: 2}
+MODES = ("bare_metal", "vgpu")
+
+Selectors = dict[object, tuple[SelectorRequirement, ...]]
+
+
+def plan_models(
+    requests: Sequence[ModelRequest],
+    nodes: Sequence[GpuNode],
+    gpu_mode: str,
+    *,
+    gpu_nodes: Sequence[str] = (),
+    own: Own | None = None,
+    download_mb_s: float = 100.0,
+    path: str = "vllm_models",
+) -> tuple[Plan | None, list[Finding]]:
+    """Place every model, or say why not: a plan and warnings, or None and at least one fatal finding.
+
+    ``gpu_nodes`` restricts the nodes and orders them; ``own`` is what this collection's own engines already
+    request, by node and resource, which a new plan gives back; ``download_mb_s`` is the rate in MB/s at which
+    model files arrive.
+    """
+    inventory = Inventory(nodes, gpu_nodes, own or {})
+    findings = _inputs(requests, inventory, gpu_mode, path)
+    if findings:
+        return None, findings
+    wishes, findings = _wishes(requests, inventory, gpu_mode, path)
+    placed, unplaced = _pack(wishes, inventory)
+    findings += [refusal(wish, wishes) for wish in unplaced]
+    if findings:
+        return None, list(dict.fromkeys(findings))
+    selectors: Selectors = {}
+    placements = tuple(_placement(wish, placed[wish.index], inventory, gpu_mode, selectors) for wish in wishes)
+    threshold, slow = startup(requests, download_mb_s, path)
+    return Plan(placements, threshold), warnings(wishes, placements, inventory, gpu_mode) + slow
+
+
+def _inputs(requests: Sequence[ModelRequest], inventory: Inventory, gpu_mode: str, path: str) -> list[Finding]:
+    if gpu_mode not in MODES:
+        hint = did_you_mean(gpu_mode, MODES)
+        message = f"'{gpu_mode}' is not a GPU mode{hint}; allowed are {', '.join(MODES)}"
+        return [finding("planning-value-invalid", "vllm_gpu_mode", message)]
+    if not requests:
+        return [finding("planning-models-empty", path, "no model is asked for")]
+    if not inventory.all:
+        return [finding("planning-no-gpu-node", "cluster", "the preflight found no node with a GPU")]
+    names = [node.name for node in inventory.all]
+    return [
+        finding("planning-node-unknown", "vllm_gpu_nodes", f"there is no GPU node '{name}'{did_you_mean(name, names)}")
+        for name in inventory.unknown
+    ]
+
+
+def _wishes(
+    requests: Sequence[ModelRequest], inventory: Inventory, gpu_mode: str, path: str
+) -> tuple[list[Wish], list[Finding]]:
+    pools: dict[object, tuple[Pool, list[Finding]]] = {}
+    wishes: list[Wish] = []
+    findings: list[Finding] = []
+    for index, request in enumerate(requests):
+        pin, where = request.placement, f"{path}[{index}]"
+        key = (pin.node, pin.product, tuple(sorted(pin.labels.items())), pin.expression, request.gpu_resource)
+        if key not in pools:
+            pools[key] = _pool(inventory, gpu_mode, request, where)
+        pool, found = pools[key]
+        findings += found
+        if not found:
+            fits = {kind: fit(request, kind[0], request.tag, kind[1]) for kind in pool.kinds}
+            wishes.append(Wish(index, request, where, pool, fits))
+    return wishes, findings
+
+
+def _pool(inventory: Inventory, gpu_mode: str, request: ModelRequest, path: str) -> tuple[Pool, list[Finding]]:
+    nodes, requirements, findings = candidates(inventory, gpu_mode, request.placement, path)
+    return Pool(nodes, requirements, inventory.slots_of(request.gpu_resource, nodes)), findings
+
+
+def _pack(wishes: list[Wish], inventory: Inventory) -> tuple[dict[int, list[Slot]], list[Wish]]:
+    """Places by index of the model, and the models without one, of the best attempt."""
+    order = sorted(wishes, key=lambda wish: wish.urgency)
+    best: tuple[dict[int, list[Slot]], list[Wish]] | None = None
+    for _attempt in range(ATTEMPTS):
+        attempt = Attempt(inventory)
+        placed = {wish.index: slots for wish in order if (slots := attempt.place(wish))}
+        unplaced = [wish for wish in order if wish.index not in placed]
+        if best is None or len(unplaced) < len(best[1]):
+            best = (placed, unplaced)
+        hopeless = all(not wish.fitting for wish in unplaced)
+        if hopeless:
+            break
+        order = unplaced + [wish for wish in order if wish.index in placed]
+    assert best is not None  # noqa: S101  (ATTEMPTS is not 0)
+    return best
+
+
+class Attempt:
+    """One packing: takes GPUs, main memory and CPU of the nodes, leaving the inventory as it is."""
+
+    def __init__(self, inventory: Inventory) -> None:
+        self._free = {
+            (name, resource): slot.free for resource, slots in inventory.slots.items() for name, slot in slots.items()
+        }
+        self._rooms = {name: Room(room.memory_mib, room.cpu_millis) for name, room in inventory.rooms.items()}
+        self._queues: dict[int, deque[Slot]] = {}
+        self._loads: dict[tuple[str, str], list[float]] = {}
+
+    def place(self, wish: Wish) -> list[Slot] | None:
+        """Slots for all replicas: on one node where possible, because they share one volume."""
+        count = wish.request.replicas
+        first = self._first(wish, count)
+        if first:
+            return [self._take(first, wish) for _ in range(count)]
+        if count == 1:
+            return None
+        taken: list[Slot] = []
+        while len(taken) < count and (slot := self._first(wish, 1)):
+            taken.append(self._take(slot, wish))
+        if len(taken) == count:
+            return taken
+        for slot in taken:
+            self._give_back(slot, wish)
+        return None
+
+    def _first(self, wish: Wish, count: int) -> Slot | None:
+        options: list[tuple[int, int, Slot]] = []
+        for kind in wish.fitting:
+            slot = next((slot for slot in self._queue(wish.pool.kinds[kind]) if self._takes(slot, wish, count)), None)
+            if slot:
+                options.append((RANK[wish.fits[kind].verdict], slot.order, slot))
+        return min(options, key=lambda option: option[:2])[2] if options else None
+
+    def _queue(self, slots: list[Slot]) -> deque[Slot]:
+        """The slots without the leading ones that are full, so that a full node is looked at once."""
+        queue = self._queues.setdefault(id(slots), deque(slots))
+        while queue and not self._free[queue[0].node.name, queue[0].resource.name]:
+            queue.popleft()
+        return queue
+
+    def _takes(self, slot: Slot, wish: Wish, count: int) -> bool:
+        room, key = self._rooms[slot.node.name], (slot.node.name, slot.resource.name)
+        if self._free[key] < wish.request.gpu * count:
+            return False
+        if room.memory_mib is not None and room.memory_mib < wish.memory_mib * count:
+            return False
+        if room.cpu_millis is not None and room.cpu_millis < wish.cpu_millis * count:
+            return False
+        if wish.request.gpu > 1 and not slot.whole:
+            return False
+        return not slot.shared or slot.shared_load(self._loads.get(key, []) + [wish.utilization] * count) < 1
+
+    def _take(self, slot: Slot, wish: Wish) -> Slot:
+        self._move(slot, wish, 1)
+        self._loads.setdefault((slot.node.name, slot.resource.name), []).append(wish.utilization)
+        return slot
+
+    def _give_back(self, slot: Slot, wish: Wish) -> None:
+        self._move(slot, wish, -1)
+        self._loads[slot.node.name, slot.resource.name].remove(wish.utilization)
+        self._queues.clear()
+
+    def _move(self, slot: Slot, wish: Wish, sign: int) -> None:
+        room = self._rooms[slot.node.name]
+        self._free[slot.node.name, slot.resource.name] -= sign * wish.request.gpu
+        if room.memory_mib is not None:
+            room.memory_mib -= sign * wish.memory_mib
+        if room.cpu_millis is not None:
+            room.cpu_millis -= sign * wish.cpu_millis
+
+
+def _placement(wish: Wish, slots: list[Slot], inventory: Inventory, gpu_mode: str, selectors: Selectors) -> Placement:
+    chosen = list({slot.node.name: slot.node for slot in slots}.values())
+    key = (id(wish.pool), tuple(wish.fitting), tuple(node.name for node in chosen))
+    if key not in selectors:
+        selectors[key] = selector(
+            inventory, gpu_mode, wish.request.placement, wish.pool.requirements, chosen, wish.unsuitable
+        )
+    return Placement(
+        model=wish.request.name,
+        nodes=tuple(node.name for node in chosen),
+        selector=selectors[key],
+        gpu_resource=wish.request.gpu_resource,
+        gpus=wish.request.gpu,
+        # Replicas on unlike GPUs: the one with the least to spare speaks for all.
+        fit=min((wish.fits[slot.kind] for slot in slots), key=lambda one: one.kv_room - one.kv_needed),
+    )
