@@ -1,0 +1,149 @@
+# Copyright (c) 2026, The inferops.vllm maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: talos_node
+short_description: Prepare Talos GPU nodes
+version_added: "0.1.0"
+description:
+  - Makes the Image Factory schematic (its ID is computed offline) and the machine-config patch of each node.
+  - Chooses the NVIDIA extensions by Talos version, GPU generation and the CUDA of the vLLM image.
+  - Applies them with C(talosctl) only when O(apply) is set; otherwise returns the exact commands.
+  - Sets labels and taints through the Kubernetes API, because Talos may not set all of them on a worker.
+author:
+  - The inferops.vllm maintainers (@inferops)
+extends_documentation_fragment:
+  - inferops.vllm.findings
+  - inferops.vllm.kubernetes
+options:
+  nodes:
+    description: The GPU nodes.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      name:
+        description: Name of the Kubernetes node.
+        type: str
+        required: true
+      address:
+        description: Address under which C(talosctl) reaches it.
+        type: str
+        required: true
+      product:
+        description: GPU product, as C(nvidia.com/gpu.product) or nvidia-smi names it. It decides what suits the GPU.
+        type: str
+  version:
+    description: Talos version of the nodes, with the leading v.
+    type: str
+    required: true
+  flavour:
+    description: Kernel modules. V(auto) picks open, and nonfree for GPUs before Turing.
+    type: str
+    default: auto
+    choices: [auto, open, nonfree]
+  channel:
+    description: Extension channel. V(auto) picks the one whose driver runs O(cuda).
+    type: str
+    default: auto
+    choices: [auto, lts, production]
+  cuda:
+    description: CUDA version of the vLLM image, for example V(12.9).
+    type: str
+    default: ""
+  secure_boot:
+    description: Whether the nodes boot with Secure Boot.
+    type: bool
+    default: false
+  platform:
+    description: Talos platform of the installer image.
+    type: str
+    default: metal
+  factory:
+    description: Host of the Image Factory.
+    type: str
+    default: factory.talos.dev
+  extensions:
+    description: Further official extensions, with the C(siderolabs/) prefix.
+    type: list
+    elements: str
+    default: []
+  kernel_arguments:
+    description: Further kernel arguments.
+    type: list
+    elements: str
+    default: []
+  labels:
+    description: Labels that every node must have.
+    type: dict
+    default: {}
+  taints:
+    description: Taints that every node must have (C(key), C(effect), optionally C(value)).
+    type: list
+    elements: dict
+    default: []
+  folder:
+    description: Folder of the files in the GitOps repository.
+    type: str
+    default: talos
+  apply:
+    description: Whether the nodes are changed.
+    type: bool
+    default: false
+  talosctl:
+    description: The C(talosctl) program, of the nodes' minor version.
+    type: path
+    default: talosctl
+  talosconfig:
+    description: Talos client configuration. Empty means what C(talosctl) finds by itself.
+    type: path
+    default: ""
+  boot_timeout:
+    description: Seconds until an upgraded node must answer with its new schematic.
+    type: int
+    default: 900
+"""
+
+EXAMPLES = r"""
+- name: Make the files of a GPU node
+  inferops.vllm.talos_node:
+    version: v1.12.6
+    cuda: "12.9"
+    nodes:
+      - name: gpu-1
+        address: 10.0.0.11
+        product: NVIDIA-A100-SXM4-80GB
+    labels:
+      nvidia.com/gpu.present: "true"
+  register: talos
+"""
+
+RETURN = r"""
+files:
+  description: Schematic and patch of every node, for M(inferops.vllm.gitops_commit).
+  returned: success
+  type: list
+  elements: dict
+  sample: [{path: talos/gpu-1/schematic.yaml, content: "customization: ..."}]
+commands:
+  description: What applies the files, in the order that matters.
+  returned: success
+  type: list
+  elements: str
+  sample: ["talosctl --nodes 10.0.0.11 patch machineconfig --patch @talos/gpu-1/patch.yaml --dry-run"]
+nodes:
+  description: What was chosen for each node.
+  returned: success
+  type: list
+  elements: dict
+  sample: [{name: gpu-1, channel: lts, flavour: open, driver: 580.105.08}]
+done:
+  description: What was changed, or would be in check mode.
+  returned: success
+  type: list
+  elements: str
+  sample: []
+"""
