@@ -1,0 +1,51 @@
+# Copyright (c) 2026, The inferops.vllm maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Apply an AppProject and an Application, or follow those that Git writes, and wait for our revision."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.inferops.vllm.plugins.module_utils.argocd.application import Request, ensure, waiter
+from ansible_collections.inferops.vllm.plugins.module_utils.argocd.gate import Target
+from ansible_collections.inferops.vllm.plugins.module_utils.argocd.removal import remove
+from ansible_collections.inferops.vllm.plugins.module_utils.argocd.wait import Budgets
+from ansible_collections.inferops.vllm.plugins.module_utils.cluster import Cluster
+from ansible_collections.inferops.vllm.plugins.plugin_utils.action import FindingsAction
+
+
+def request_of(options: dict[str, Any]) -> Request:
+    """The core's request for the module's options."""
+    return Request(
+        namespace=options["namespace"],
+        registration=options["registration"],
+        project=options["project"],
+        application=options["application"],
+        parent=options["parent"] or "",
+        adopt=options["adopt"],
+        target=Target(options["revision"] or "", frozenset(options["accepted_revisions"])),
+        budgets=Budgets(options["refresh_timeout"], options["sync_timeout"], options["health_timeout"]),
+        wait=options["wait"],
+        requires=tuple(options["requires"]),
+        contents=tuple(options["contents"]),
+    )
+
+
+class ActionModule(FindingsAction):
+    """The action plugin of inferops.vllm.argocd_application."""
+
+    MODULE = "argocd_application"
+
+    def perform(self, options: dict[str, Any]) -> dict[str, Any]:
+        """Options in, the outcome as a dictionary out."""
+        cluster, request = Cluster.connect(options), request_of(options)
+        if options["state"] == "absent":
+            outcome = remove(cluster, request, purge=options["purge"], check=self.check_mode, progress=self.progress)
+        else:
+            wait = waiter(cluster, request.namespace, self.progress)
+            outcome = ensure(cluster, request, check=self.check_mode, wait=wait)
+        result = outcome.to_dict()
+        if not self.diff_mode:
+            del result["diff"]
+        return result

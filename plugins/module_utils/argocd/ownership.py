@@ -1,0 +1,95 @@
+# Copyright (c) 2026, The inferops.vllm maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Who manages a live object? An object that something else manages is named, never fought over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ..api_error import ApiError
+from ..findings import Finding, finding
+from .objects import OWNER, OWNER_LABEL, TRACKING_ANNOTATION
+
+DIRECT = "direct"
+APP_OF_APPS = "app_of_apps"
+
+
+def tracked_by(live: Mapping[str, Any] | None) -> str:
+    """The Application that manages ``live``, or an empty string.
+
+    A tracking id that names another kind or object was copied along with a manifest and means nothing.
+    """
+    if not live:
+        return ""
+    metadata = live.get("metadata") or {}
+    app, _, rest = str((metadata.get("annotations") or {}).get(TRACKING_ANNOTATION, "")).partition(":")
+    group_kind, _, place = rest.partition(":")
+    names_it = group_kind.rpartition("/")[2] == live.get("kind") and place.rpartition("/")[2] == metadata.get("name")
+    return app if names_it else ""
+
+
+def registration_of(lives: Iterable[Mapping[str, Any] | None]) -> str:
+    """How this site registers Applications: ``app_of_apps`` as soon as one live object is tracked by an Application."""
+    return APP_OF_APPS if any(tracked_by(live) for live in lives) else DIRECT
+
+
+def check_owner(live: Mapping[str, Any] | None, *, adopt: bool = False) -> list[Finding]:
+    """Whether this collection may apply ``live`` directly. A missing object has no owner yet.
+
+    ``adopt`` lets it take over an object that was made by hand; one that an Application tracks is never taken over.
+    """
+    if not live:
+        return []
+    subject = f"{live['kind']}/{live['metadata']['name']}"
+    parent = tracked_by(live)
+    if parent:
+        return [finding("argocd-tracked-elsewhere", subject, f"it is managed by the Application {parent}")]
+    if not adopt and (live["metadata"].get("labels") or {}).get(OWNER_LABEL) != OWNER:
+        return [finding("argocd-not-ours", subject, f"it lacks the label {OWNER_LABEL}={OWNER}")]
+    return []
+
+
+def check_required(wanted: Mapping[str, Any], live: Mapping[str, Any] | None, app_name: str) -> list[Finding]:
+    """Whether an object that must exist after the sync does, is as wanted, and belongs to ``app_name`` if to anyone.
+
+    ``wanted`` has kind, name, optionally namespace and ``fields`` (dotted path: value).
+    """
+    subject = f"{wanted['kind']}/{wanted['name']}"
+    if live is None:
+        return [
+            finding("argocd-required-object-missing", subject, f"Application/{app_name} is done, but it is not there")
+        ]
+    found = [
+        finding("argocd-required-object-differs", subject, f"{path} is {_show(_at(live, path))}, wanted {_show(value)}")
+        for path, value in (wanted.get("fields") or {}).items()
+        if _at(live, path) != value
+    ]
+    owner = tracked_by(live)
+    if owner != app_name:
+        by = f"Application {owner}" if owner else "no Application"
+        found.append(finding("argocd-required-object-shared", subject, f"it is tracked by {by}, not by {app_name}"))
+    return found
+
+
+def explain_refusal(error: ApiError, subject: str) -> Finding:
+    """What an API server's refusal of an apply means."""
+    if error.status == 409:
+        return finding("argocd-conflict", subject, error.message)
+    if error.status in (400, 422):
+        return finding("argocd-object-refused", subject, error.message)
+    if error.status == 404:
+        return finding("argocd-namespace-missing", subject, error.message)
+    return error.finding()
+
+
+def _at(live: Mapping[str, Any], path: str) -> Any:
+    value: Any = live
+    for step in path.split("."):
+        value = value.get(step) if isinstance(value, Mapping) else None
+    return value
+
+
+def _show(value: Any) -> str:
+    return "unset" if value is None else repr(value)
