@@ -38,8 +38,49 @@ options:
         type: str
         required: true
       content:
-        description: The whole file. UTF-8; nothing is added, a final newline included.
+        description:
+          - The whole file, as it is to be; no newline is added.
+          - Each path has exactly one of O(files[].content), O(files[].app), O(files[].project) and
+            O(files[].state=absent).
         type: str
+      app:
+        description:
+          - Makes sure of one entry in the list C(apps) of an app-of-apps values file that people own. Scalars are set,
+            list items are added, every other byte stays. A new entry goes to the end of the list.
+        type: dict
+        suboptions:
+          name: {description: Name of the Application., type: str, required: true}
+          project: {description: Its AppProject., type: str}
+          namespace: {description: Its destination namespace., type: str}
+          automated: {description: Whether Argo CD syncs it by itself., type: bool}
+          path: {description: Folder under applications/ when it is not the name., type: str}
+          releaseName: {description: Name of the Helm release., type: str}
+          valueFiles: {description: Value files that must be listed., type: list, elements: str}
+          syncOptions: {description: Sync options that must be listed., type: list, elements: str}
+      project:
+        description:
+          - Makes sure of rules in an AppProject manifest or Helm template that people own; every other byte stays.
+        type: dict
+        suboptions:
+          name: {description: Name of the AppProject; needed where the file holds several., type: str}
+          namespace:
+            description: Sets C(metadata.namespace) where there is none.
+            type: str
+          cluster_resources:
+            description: Cluster-scoped kinds that must be allowed.
+            type: list
+            elements: dict
+            suboptions:
+              group: {description: API group; empty for the core group., type: str, default: ""}
+              kind: {description: Kind., type: str, required: true}
+          destinations:
+            description: Destinations that must be allowed.
+            type: list
+            elements: dict
+            suboptions:
+              namespace: {description: Namespace., type: str, required: true}
+              server: {description: URL of the API server., type: str, default: "https://kubernetes.default.svc"}
+              name: {description: Name of the cluster., type: str}
       state:
         description: Whether the file is to exist.
         type: str
@@ -49,6 +90,25 @@ options:
         description: File mode. Unset keeps the present one, and means V(0644) for a new file.
         type: str
         choices: ["0644", "0755"]
+  revert:
+    description:
+      - Takes back one commit of this collection by a new commit. V(last) is the newest one of O(stage) and O(site);
+        otherwise a full commit id. A commit that was taken back already changes nothing.
+    type: str
+  mode:
+    description:
+      - V(direct) pushes to the branch. V(pull_request) pushes to a branch of its own, named after the change, and opens
+        a pull request (merge request); the task then succeeds with RV(pending_merge=true) until somebody has merged it.
+    type: str
+    choices: [direct, pull_request]
+    default: direct
+  provider:
+    description: API for O(mode=pull_request). Unset tells it from the host's name.
+    type: str
+    choices: [github, gitlab, gitea]
+  api_url:
+    description: Base URL of that API. Unset means the usual place, such as V(https://host/api/v4) for GitLab.
+    type: str
   message:
     description: Subject of the commit, optionally followed by an empty line and a body.
     type: str
@@ -108,6 +168,27 @@ EXAMPLES = r"""
       - path: k8s/manifests/runtimeclass-nvidia.yaml
         content: "{{ runtime_class_manifest }}"
   register: runtime_class_commit
+
+- name: The app-of-apps lists vllm, and its project allows RuntimeClass
+  inferops.vllm.gitops_commit:
+    repo_url: git@git.example.org:odense/site.git
+    ssh_key: /etc/inferops/deploy-key
+    known_hosts: /etc/inferops/known_hosts
+    message: Switch on vllm
+    files:
+      - path: applications/argo-cd-resources/values.yaml
+        app: {name: vllm, project: vllm, namespace: vllm, automated: true, valueFiles: [values.yaml]}
+      - path: applications/argo-cd-resources/templates/projects/cluster-resources.yaml
+        project: {cluster_resources: [{group: node.k8s.io, kind: RuntimeClass}]}
+
+- name: The last commit of the application stage is taken back
+  inferops.vllm.gitops_commit:
+    repo_url: "{{ gitops_repo_url }}"
+    token: "{{ gitops_token }}"
+    message: Take the application back
+    stage: vllm_application
+    site: "{{ inventory_hostname }}"
+    revert: last
 """
 
 RETURN = r"""
@@ -133,4 +214,12 @@ diff:
   returned: success
   type: list
   elements: dict
+pending_merge:
+  description: Whether a pull request waits to be merged. The play should stop here; a run after the merge goes on.
+  returned: success
+  type: bool
+url:
+  description: Where a person finds that pull request; otherwise empty.
+  returned: success
+  type: str
 """

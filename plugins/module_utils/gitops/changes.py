@@ -92,7 +92,7 @@ def check_paths(wanted: Sequence[Wanted]) -> list[Finding]:
     found = [
         finding("gitops-path-invalid", f"files[{index}].path", f"'{item.path}' {why}")
         for index, item in enumerate(wanted)
-        if (why := _path_problem(item.path))
+        if (why := path_problem(item.path))
     ]
     paths = [item.path for item in wanted]
     twice = sorted({path for path in paths if paths.count(path) > 1})
@@ -107,7 +107,8 @@ def check_paths(wanted: Sequence[Wanted]) -> list[Finding]:
     return found
 
 
-def _path_problem(path: str) -> str:
+def path_problem(path: str) -> str:
+    """Why ``path`` is not a path inside a repository; empty if it is one."""
     parts = path.split("/")
     if not path or path.startswith("/") or "" in parts or "." in parts or ".." in parts:
         return "does not stay inside the repository as a plain relative path"
@@ -201,11 +202,14 @@ def _between(old: bytes | None, change: Change) -> str:
 
 
 def fingerprint(branch: str, changes: Iterable[Change]) -> str:
-    """Twelve hex digits that stand for a set of changes onto ``branch``, whatever the order."""
+    """Twelve hex digits that stand for what ``changes`` add to and take from ``branch``, whatever the order.
+
+    Only added and removed lines count, so an edit keeps its fingerprint when others change the file elsewhere.
+    """
     digest = hashlib.sha256(branch.encode())
     for change in sorted(changes, key=lambda c: c.path):
-        content = b"absent" if change.after is None else hashlib.sha256(change.after).hexdigest().encode()
-        digest.update(b"\0".join((b"", change.path.encode(), change.mode.encode(), content)))
+        lines = [line for line in change.unified().splitlines() if line[:1] in ("+", "-")]
+        digest.update("\0".join(["", change.path, change.mode, *lines]).encode(errors="surrogateescape"))
     return digest.hexdigest()[:12]
 
 

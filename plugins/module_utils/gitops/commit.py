@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import SystemRandom
 
-from ..findings import Finding, finding, raise_if_fatal, refuse
+from ..findings import raise_if_fatal, refuse
 from .changes import (
     Change,
     Tree,
@@ -29,7 +29,16 @@ from .changes import (
 )
 from .repository import Person, Repository, Snapshot
 
-Render = Callable[[Repository, Snapshot], Sequence[Wanted]]
+
+@dataclass(frozen=True)
+class Draft:
+    """What a commit should hold: the desired files, and trailers that only the repository could tell."""
+
+    wanted: Sequence[Wanted]
+    trailers: Mapping[str, str] = field(default_factory=dict)
+
+
+Render = Callable[[Repository, Snapshot], Draft]
 """Works out the desired files against the newest commit; called anew after a lost race."""
 
 MAXIMUM_ATTEMPTS = 10
@@ -61,21 +70,24 @@ class Outcome:
     """What came of a request.
 
     ``revision`` is the branch's head afterwards (in a dry run: before); ``changes`` are those that
-    change something; ``content_revision`` is the newest commit that touched the paths, empty when it lies
-    further back than was fetched; ``pushed`` says whether a commit of ours is on the branch because of this call.
+    differ from the branch; ``changed`` says whether this call did (or in a dry run would do) anything;
+    ``content_revision`` is the newest commit that touched the paths, empty when it lies further back
+    than was fetched. ``pending_merge`` and ``url`` tell of an open pull request.
     """
 
     branch: str
     revision: str
     changes: Sequence[Change]
     content_revision: str = ""
-    pushed: bool = False
+    changed: bool = False
     attempts: int = 0
+    pending_merge: bool = False
+    url: str = ""
 
 
 def files(wanted: Sequence[Wanted]) -> Render:
     """A render that does not depend on the repository."""
-    return lambda _repository, _snapshot: wanted
+    return lambda _repository, _snapshot: Draft(wanted)
 
 
 def full_message(message: str, trailers: Mapping[str, str]) -> str:
@@ -116,10 +128,10 @@ def _ignored(repository: Repository, snapshot: Snapshot, changes: Sequence[Chang
     return repository.ignore_rules(rules, [change.path for change in moved(changes)])
 
 
-def build(repository: Repository, snapshot: Snapshot, changes: Sequence[Change], request: Request) -> str:
+def build(repository: Repository, snapshot: Snapshot, changes: Sequence[Change], request: Request, draft: Draft) -> str:
     """The (local) commit that brings ``changes`` onto ``snapshot``."""
     entries = {c.path: None if c.after is None else (c.mode, c.after) for c in moved(changes)}
-    message = full_message(request.message, request.trailers)
+    message = full_message(request.message, {**request.trailers, **draft.trailers})
     return repository.build(snapshot.revision, entries, message, request.person, request.sign_key)
 
 
@@ -139,19 +151,24 @@ def commit(
     snapshot = repository.open(request.branch, allow_empty=True)
     first: dict[str, bytes | None] = {}
     for attempt in range(1, request.attempts + 1):
-        wanted = request.render(repository, snapshot)
-        changes = prepare(repository, snapshot, wanted)
+        draft = request.render(repository, snapshot)
+        changes = prepare(repository, snapshot, draft.wanted)
         raise_if_fatal(check_owner(first, changes))
         if dry_run or not moved(changes):
-            touched = repository.last_commit(snapshot, [change.path for change in changes])
-            return Outcome(snapshot.branch, snapshot.revision, moved(changes), touched, attempts=attempt - 1)
-        ours = build(repository, snapshot, changes, request)
+            return unpushed(repository, snapshot, changes)
+        ours = build(repository, snapshot, changes, request, draft)
         if repository.push(ours, snapshot.branch):
-            return Outcome(snapshot.branch, ours, moved(changes), ours, pushed=True, attempts=attempt)
-        first = first or _whole(wanted, changes)
+            return Outcome(snapshot.branch, ours, moved(changes), ours, changed=True, attempts=attempt)
+        first = first or _whole(draft.wanted, changes)
         pause(backoff(attempt))
         snapshot = repository.fetch(snapshot.branch)
     raise refuse("gitops-push-race", f"{repository.subject} branch {snapshot.branch}", _lost(request.attempts))
+
+
+def unpushed(repository: Repository, snapshot: Snapshot, changes: Sequence[Change]) -> Outcome:
+    """The outcome without a push: nothing to do, or a dry run."""
+    touched = repository.last_commit(snapshot, [change.path for change in changes])
+    return Outcome(snapshot.branch, snapshot.revision, moved(changes), touched, changed=bool(moved(changes)))
 
 
 def _whole(wanted: Sequence[Wanted], changes: Sequence[Change]) -> dict[str, bytes | None]:
@@ -167,8 +184,3 @@ def _lost(attempts: int) -> str:
 def backoff(attempt: int) -> float:
     """Seconds to wait after the ``attempt``-th lost race: random, so that writers do not march in step."""
     return SystemRandom().uniform(0.0, min(0.05 * 2**attempt, 3.0))
-
-
-def pending(subject: str, url: str) -> Finding:
-    """The finding that a merge is awaited."""
-    return finding("gitops-pending-merge", subject, f"waits to be merged: {url or 'see the provider'}")

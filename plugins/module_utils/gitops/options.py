@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from ..findings import refuse
-from .changes import Wanted
-from .commit import SITE_TRAILER, STAGE_TRAILER
+from .app_of_apps import app_entry, project_rules
+from .changes import Edit, Wanted
+from .commit import MAXIMUM_ATTEMPTS, SITE_TRAILER, STAGE_TRAILER, Render, Request, files
 from .remote import Credentials
 from .repository import Person
+from .rollback import LAST, revert
 
 
 def credentials_of(options: Mapping[str, Any]) -> Credentials:
@@ -38,20 +40,66 @@ def text_or_file(value: str, option: str, text: str) -> str:
         raise refuse("gitops-credentials-invalid", option, f"is neither the text nor a readable file: {why}") from None
 
 
-def wanted_of(files: Sequence[Mapping[str, Any]]) -> list[Wanted]:
+def wanted_of(items: Sequence[Mapping[str, Any]]) -> list[Wanted]:
     """The desired files of a module's ``files`` option."""
-    return [_wanted(item, f"files[{index}]") for index, item in enumerate(files)]
+    return [_wanted(item, f"files[{index}]") for index, item in enumerate(items)]
+
+
+FORMS = ("content", "app", "project", "state absent")
 
 
 def _wanted(item: Mapping[str, Any], subject: str) -> Wanted:
-    absent = item.get("state") == "absent"
+    path, app, project = str(item["path"]), item.get("app"), item.get("project")
     content = item.get("content")
-    if absent and content is not None:
-        raise refuse("gitops-files-invalid", subject, "has content although its state is absent")
-    if not absent and content is None:
-        raise refuse("gitops-files-invalid", subject, "has no content; say state absent to remove the file")
+    given = [content is not None, bool(app), bool(project), item.get("state") == "absent"]
+    if given.count(True) != 1:
+        chosen = " and ".join(form for form, is_given in zip(FORMS, given, strict=True) if is_given) or "none"
+        raise refuse("gitops-files-invalid", subject, f"has {chosen} of {', '.join(FORMS)}; one is needed")
     mode = f"10{item['mode']}" if item.get("mode") else ""
-    return Wanted(str(item["path"]), None if content is None else str(content).encode(), mode)
+    edit = app_entry(_given(app)) if app else _project_edit(project, subject) if project else None
+    return Wanted(path, None if content is None else str(content).encode(), mode, edit)
+
+
+def _project_edit(project: Mapping[str, Any], subject: str) -> Edit:
+    resources, destinations = project.get("cluster_resources") or [], project.get("destinations") or []
+    if not (resources or destinations or project.get("namespace")):
+        raise refuse("gitops-files-invalid", f"{subject}.project", "asks for no rule")
+    return project_rules(
+        [{"group": rule.get("group") or "", "kind": rule["kind"]} for rule in resources],
+        [_given(rule) for rule in destinations],
+        project=project.get("name") or "",
+        namespace=project.get("namespace") or "",
+    )
+
+
+def _given(mapping: Mapping[str, Any]) -> dict[str, Any]:
+    """Without the options that were left out, which a validator fills with None."""
+    return {key: value for key, value in mapping.items() if value is not None}
+
+
+def render_of(options: Mapping[str, Any]) -> Render:
+    """What the commit should hold: the ``files``, or the state before the commit that ``revert`` names."""
+    if target := options.get("revert"):
+        if target != LAST and not re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", target):
+            raise refuse("gitops-revision-invalid", "revert", f"'{target}' is neither '{LAST}' nor a full commit id")
+        return revert(target, options.get("stage") or "", options.get("site") or "")
+    return files(wanted_of(options.get("files") or []))
+
+
+def request_of(options: Mapping[str, Any]) -> Request:
+    """The commit that a module's options ask for."""
+    retries = int(options["retries"])
+    if not 1 <= retries <= MAXIMUM_ATTEMPTS:
+        raise refuse("gitops-files-invalid", "retries", f"is {retries}; allowed are 1 to {MAXIMUM_ATTEMPTS}")
+    return Request(
+        render=render_of(options),
+        message=options["message"],
+        branch=options.get("branch") or "",
+        trailers=trailers_of(options),
+        person=person_of(options),
+        attempts=retries,
+        sign_key=text_or_file(options.get("sign_key") or "", "sign_key", "PRIVATE KEY"),
+    )
 
 
 def person_of(options: Mapping[str, Any]) -> Person:

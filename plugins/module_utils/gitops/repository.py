@@ -41,6 +41,9 @@ STALE_AFTER = 60.0
 HISTORY = 20
 """Commits that a fetch brings along: enough to say which commit last touched our paths, no round trip more."""
 
+LOOK_BACK = 200
+"""Commits that are fetched to answer a question about history."""
+
 BOTS_EMAIL = "inferops-vllm@localhost"
 REMOTE_HEADS = "refs/remotes/origin/"
 
@@ -92,6 +95,7 @@ class Repository:
         self.address = parse_url(url)
         check_credentials(self.address, self.credentials)
         self.subject = scrub(url, self.credentials.secrets())
+        self.known = Heads({})
 
     def __enter__(self) -> Repository:
         program = git_program()
@@ -191,9 +195,9 @@ class Repository:
 
         With ``allow_empty`` a repository without any commit gives a snapshot without revision.
         """
-        heads = self.heads()
-        name = self.resolve(branch, heads)
-        if heads.branches:
+        self.known = self.heads()
+        name = self.resolve(branch, self.known)
+        if self.known.branches:
             return self.fetch(name)
         if not allow_empty:
             raise refuse("gitops-repository-empty", self.subject, "has no commit")
@@ -230,6 +234,28 @@ class Repository:
         found = self.run("--literal-pathspecs", "log", "-1", "--format=%H", snapshot.revision, "--", *paths)
         commit = found.decode().strip()
         return "" if commit in self.horizon() else commit
+
+    def log(self, revision: str, count: int) -> str:
+        """The newest ``count`` fetched commits: id, parents' ids, message, each ended by NUL."""
+        return self.run("log", "-z", f"-{count}", "--format=%H%n%P%n%B", revision).decode(errors="replace")
+
+    def raw_diff(self, before: str, after: str) -> bytes:
+        """What ``after`` changed against its parent ``before`` (empty: everything is new), in raw form."""
+        sides = [before, after] if before else ["--root", "--no-commit-id", after]
+        return self.run("diff-tree", "-r", "-z", "--no-renames", "--full-index", *sides)
+
+    def parent(self, commit: str) -> str:
+        """The only parent of a fetched commit; empty if there is none, several, or it was not fetched."""
+        parents = self.run("log", "-1", "--format=%P", commit).decode().split()
+        return parents[0] if len(parents) == 1 else ""
+
+    def contains(self, snapshot: Snapshot, commit: str) -> bool:
+        """Whether ``commit`` is in the branch's history (its newest 200 commits, and all merged into them)."""
+        if not re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", commit):
+            raise refuse("gitops-revision-invalid", "contains", f"'{commit}' is not a full commit id")
+        if self.attempt("cat-file", "-e", f"{commit}^{{commit}}")[0]:
+            self.fetch(snapshot.branch, LOOK_BACK)
+        return self.attempt("merge-base", "--is-ancestor", commit, snapshot.revision)[0] == 0
 
     def horizon(self) -> set[str]:
         """Commits whose parents were not fetched: what they changed cannot be told."""

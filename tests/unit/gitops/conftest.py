@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -29,7 +30,8 @@ class Origin:
         self.path = folder / "origin.git"
         self.work = folder / "seed"
         self.url = f"file://{self.path}"
-        self.git("init", "-q", "--bare", "-b", "main", str(self.path), cwd=folder)
+        if not self.path.exists():
+            self.git("init", "-q", "--bare", "-b", "main", "--template=", str(self.path), cwd=folder)
 
     def git(self, *arguments: str, cwd: Path | None = None, stdin: str = "") -> str:
         done = subprocess.run(
@@ -84,12 +86,22 @@ def private_tmp(tmp_path, monkeypatch):
     assert [p.name for p in folder.iterdir() if p.name.startswith("inferops-")] == []
 
 
+@pytest.fixture(scope="session")
+def template(tmp_path_factory) -> Path:
+    """A seeded repository that tests copy: cheaper than making it again."""
+    folder = tmp_path_factory.mktemp("template")
+    Origin(folder).seed(
+        {".gitignore": GITIGNORE, "README.md": "a site\n", "applications/vllm/values.yaml": "a: 1\nb: 2\n"}
+    )
+    return folder / "origin.git"
+
+
 @pytest.fixture
 def empty(tmp_path) -> Origin:
     return Origin(tmp_path)
 
 
 @pytest.fixture
-def origin(empty) -> Origin:
-    empty.seed({".gitignore": GITIGNORE, "README.md": "a site\n", "applications/vllm/values.yaml": "a: 1\nb: 2\n"})
-    return empty
+def origin(tmp_path, template) -> Origin:
+    shutil.copytree(template, tmp_path / "origin.git")
+    return Origin(tmp_path)

@@ -9,6 +9,7 @@ import pytest
 from ansible_collections.inferops.vllm.plugins.module_utils.findings import Refusal
 from ansible_collections.inferops.vllm.plugins.module_utils.gitops.changes import Wanted
 from ansible_collections.inferops.vllm.plugins.module_utils.gitops.commit import (
+    Draft,
     Request,
     backoff,
     commit,
@@ -37,7 +38,7 @@ def refused(origin, *wanted, **options) -> list[str]:
 def test_first_run_commits_and_the_second_changes_nothing(origin):
     wanted = (Wanted(VALUES, b"a: 3\n"), Wanted("k8s/new.yaml", b"x: 1\n"), Wanted("README.md"))
     first = run(origin, *wanted, trailers={"Inferops-Stage": "vllm_application"})
-    assert first.pushed and first.revision == origin.head() == first.content_revision
+    assert first.changed and first.revision == origin.head() == first.content_revision
     assert [(c.path, c.action.value) for c in first.changes] == [
         (VALUES, "update"),
         ("k8s/new.yaml", "create"),
@@ -48,7 +49,7 @@ def test_first_run_commits_and_the_second_changes_nothing(origin):
     assert origin.git("log", "-1", "--format=%B") == "Set values\n\nInferops-Stage: vllm_application"
     origin.seed({"other.txt": "x"})
     second = run(origin, *wanted)
-    assert not second.pushed and not second.changes
+    assert not second.changed and not second.changes
     assert (second.revision, second.content_revision) == (origin.head(), first.revision)
 
 
@@ -83,12 +84,12 @@ def test_file_modes(origin):
     assert origin.git("ls-tree", "main", "run.sh").startswith("100755")
     run(origin, Wanted("run.sh", b"#!/bin/sh\necho\n"))
     assert origin.git("ls-tree", "main", "run.sh").startswith("100755")
-    assert run(origin, Wanted("run.sh", b"#!/bin/sh\necho\n", mode="100644")).pushed
+    assert run(origin, Wanted("run.sh", b"#!/bin/sh\necho\n", mode="100644")).changed
 
 
 def test_an_empty_repository_gets_its_first_commit_on_the_given_branch(empty):
     outcome = run(empty, Wanted("a.yaml", b"a: 1\n"), branch="develop")
-    assert outcome.pushed and empty.head("develop") == outcome.revision
+    assert outcome.changed and empty.head("develop") == outcome.revision
     assert empty.git("rev-list", "--count", "develop") == "1"
 
 
@@ -137,12 +138,12 @@ def test_everything_wrong_is_told_at_once(origin):
 
 
 def test_a_sealed_name_passes_the_ignore_rules(origin):
-    assert run(origin, Wanted("applications/vllm/templates/sealed-hf-secret.yaml", b"kind: SealedSecret\n")).pushed
+    assert run(origin, Wanted("applications/vllm/templates/sealed-hf-secret.yaml", b"kind: SealedSecret\n")).changed
 
 
 def test_ignore_rules_of_the_same_commit_count(origin):
     assert refused(origin, Wanted(".gitignore", b"x/\n"), Wanted("x/a", b"1")) == ["gitops-path-ignored"]
-    assert run(origin, Wanted(".gitignore"), Wanted("a-secret.yaml", b"kind: SealedSecret\n")).pushed
+    assert run(origin, Wanted(".gitignore"), Wanted("a-secret.yaml", b"kind: SealedSecret\n")).changed
 
 
 def test_links_and_submodules_are_never_followed(origin, tmp_path):
@@ -166,7 +167,7 @@ def test_a_lost_race_is_planned_anew(origin):
     def pause_free_render(repository, snapshot):
         if (files := next(racing, None)) is not None:
             origin.seed(files, "race")
-        return [Wanted("mine.yaml", b"a: 1\n")]
+        return Draft([Wanted("mine.yaml", b"a: 1\n")])
 
     with Repository(origin.url) as repository:
         outcome = commit(repository, Request(pause_free_render, "Mine"), pause=lambda _: None)
@@ -179,7 +180,7 @@ def test_a_whole_file_that_somebody_else_writes_stops_the_loop(origin):
     def render(repository, snapshot):
         if snapshot.revision == first:
             origin.seed({VALUES: "theirs: 1\n"}, "theirs")
-        return [Wanted(VALUES, b"ours: 1\n")]
+        return Draft([Wanted(VALUES, b"ours: 1\n")])
 
     first = origin.head()
     with Repository(origin.url) as repository, pytest.raises(Refusal) as caught:
@@ -193,7 +194,7 @@ def test_an_edit_is_redone_on_what_others_wrote(origin):
     def render(repository, snapshot):
         if snapshot.revision == first:
             origin.seed({VALUES: "a: 1\nb: 2\ntheirs: 1\n"}, "theirs")
-        return [Wanted(VALUES, edit=lambda path, text: text + "ours: 1\n")]
+        return Draft([Wanted(VALUES, edit=lambda path, text: text + "ours: 1\n")])
 
     first = origin.head()
     with Repository(origin.url) as repository:
@@ -207,7 +208,7 @@ def test_the_loop_gives_up(origin):
 
     def render(repository, snapshot):
         origin.seed({"other.txt": str(next(counter))}, "race")
-        return [Wanted("mine.yaml", b"a: 1\n")]
+        return Draft([Wanted("mine.yaml", b"a: 1\n")])
 
     with Repository(origin.url) as repository, pytest.raises(Refusal) as caught:
         commit(repository, Request(render, "Mine", attempts=3), pause=pauses.append)

@@ -1,0 +1,90 @@
+# Copyright (c) 2026, The inferops.vllm maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Documentation and argument specification of the action plugin of the same name."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: gitops_read
+short_description: Reads files of the Git repository that Argo CD follows
+version_added: 0.1.0
+description:
+  - Reads texts at the head of a branch in one go, through a private temporary clone. Changes nothing.
+  - Plaintext secrets and files that are not UTF-8 are not handed out; a warning names them.
+options:
+  repo_url:
+    description:
+      - The repository, as V(https://host/group/name.git), V(git@host:group/name.git), V(ssh://…), V(file://…) or an
+        absolute path. It must not hold credentials.
+    type: str
+    required: true
+  branch:
+    description: The branch that Argo CD follows. Empty means the remote's default branch.
+    type: str
+    default: ""
+  paths:
+    description:
+      - Paths relative to the repository's root, or patterns. V(*) and V(?) stay within a folder, V(**/) is any number
+        of folders. An empty list is refused.
+    type: list
+    elements: str
+    required: true
+  contains:
+    description: A full commit id. RV(contained) then says whether the branch has it.
+    type: str
+  username:
+    description: User name that goes with O(token). Empty means C(x-access-token), which GitHub, GitLab and Gitea take.
+    type: str
+  token:
+    description:
+      - Access token or password for HTTPS. Git gets it in its environment, never in a URL, an argument or a file.
+    type: str
+  ssh_key:
+    description: Unencrypted private SSH key, or the path of one on the controller. Empty means the agent.
+    type: str
+  known_hosts:
+    description: Text of a known_hosts file, or the path of one on the controller. Required for SSH.
+    type: str
+extends_documentation_fragment:
+  - inferops.vllm.findings
+author:
+  - The inferops.vllm maintainers
+"""
+
+EXAMPLES = r"""
+- name: What the site has in Git
+  inferops.vllm.gitops_read:
+    repo_url: "{{ gitops_repo_url }}"
+    token: "{{ gitops_token }}"
+    paths:
+      - applications/vllm/Chart.yaml
+      - applications/vllm/templates/sealed-*.yaml
+  register: in_git
+"""
+
+RETURN = r"""
+files:
+  description: Text by path.
+  returned: success
+  type: dict
+missing:
+  description: The paths and patterns that match no file. Links and submodules are no files.
+  returned: success
+  type: list
+  elements: str
+revision:
+  description: Full id of the commit that was read, the branch's head.
+  returned: success
+  type: str
+branch:
+  description: The branch, resolved when it was left empty.
+  returned: success
+  type: str
+contained:
+  description:
+    - Whether O(contains) is the head or one of its ancestors, as far as the newest 200 commits tell. Null when it was
+      not asked.
+  returned: success
+  type: bool
+"""
