@@ -316,9 +316,10 @@ def _covers(present: Mapping[str, str], rule: Mapping[str, str]) -> bool:
 
 def _alike(rule: Mapping[str, str], present: Sequence[Mapping[str, str]]) -> dict[str, str]:
     """``rule`` with the keys in the order of its neighbours, and the cluster's name where they give it."""
+    label = {"name"} if "server" in rule else set()
     for fields in present:
-        if "server" in rule and fields.get("server") == rule["server"]:
-            return {name: rule.get(name, fields[name]) for name in fields if name in rule or name == "name"}
+        if set(rule) - label <= set(fields) and rule.get("server") == fields.get("server"):
+            return {name: rule.get(name, fields[name]) for name in fields if name in {*rule, *label}}
     return dict(rule)
 
 
