@@ -9,7 +9,7 @@ module: site_config
 short_description: Check the variables of a site and apply their defaults
 version_added: "0.1.0"
 description:
-  - Reads every variable of the current host that starts with C(vllm_), C(gitops_), C(argocd_) or C(sealed_secrets_).
+  - Reads every variable of the current host that starts with C(vllm_), C(gitops_) or C(argocd_).
   - Refuses unknown names (with the closest known one), wrong types and values that cannot work.
   - The contract is the argument specification of the role P(inferops.vllm.site#role).
   - Secrets are never read, so that they reach no fact.

@@ -20,7 +20,7 @@ from ..suggest import did_you_mean
 
 Schema = Mapping[str, Mapping[str, Any]]
 
-PREFIXES = ("vllm_", "gitops_", "argocd_", "sealed_secrets_")
+PREFIXES = ("vllm_", "gitops_", "argocd_")
 """A variable that starts so is meant for this collection."""
 
 SECRET_VARIABLES = frozenset({"vllm_hf_token", "vllm_api_key", "vllm_sealing_key", "gitops_token", "gitops_ssh_key"})
@@ -32,9 +32,9 @@ SCP_STYLE = re.compile(r"[\w.-]+@[\w.-]+:(?!//).+")
 _TYPES: dict[str, tuple[type | tuple[type, ...], str]] = {
     "str": (str, "a string"),
     "path": (str, "a path"),
+    "bool": (bool, "true or false"),
     "int": (int, "a whole number"),
     "float": ((int, float), "a number"),
-    "bool": (bool, "true or false"),
     "list": (list, "a list"),
     "dict": (dict, "a mapping"),
 }
@@ -77,8 +77,9 @@ def _value(path: str, value: Any, option: Mapping[str, Any]) -> tuple[Any, list[
         if value is None:
             return None, []
     expected, word = _TYPES[option.get("type", "str")]
+    value = _read(value, expected)
     if not isinstance(value, expected) or (isinstance(value, bool) and expected is not bool):
-        return value, [finding("site-variable-type", path, f"must be {word}, not {type(value).__name__}")]
+        return value, [finding("site-variable-type", path, f"must be {word}, not {_kind(value)}")]
     if "choices" in option and value not in option["choices"]:
         allowed = ", ".join(option["choices"])
         hint = did_you_mean(str(value), option["choices"])
@@ -88,6 +89,22 @@ def _value(path: str, value: Any, option: Mapping[str, Any]) -> tuple[Any, list[
     if isinstance(value, dict) and "options" in option:
         return _mapping(path, value, option["options"])
     return value, []
+
+
+def _read(value: Any, expected: type | tuple[type, ...]) -> Any:
+    """``value``, or what it spells: the command line (``-e name=false``) and the environment know only strings."""
+    if not isinstance(value, str):
+        return value
+    if expected is bool:
+        return {"true": True, "yes": True, "false": False, "no": False}.get(value.lower(), value)
+    if expected is int and re.fullmatch(r"-?\d{1,9}", value):
+        return int(value)
+    return value
+
+
+def _kind(value: Any) -> str:
+    """What ``value`` is, in the words of the messages; Ansible's own subclasses are not worth naming."""
+    return next((word for kind, word in _TYPES.values() if isinstance(value, kind)), "nothing")
 
 
 def _first(option: Mapping[str, Any]) -> str:
@@ -119,7 +136,7 @@ def _names(settings: Mapping[str, Any]) -> Iterator[Finding]:
         "argocd_namespace",
         "argocd_project",
         "argocd_app_of_apps_name",
-        "sealed_secrets_namespace",
+        "vllm_sealed_secrets_namespace",
     ):
         if not DNS_LABEL.fullmatch(settings[name]):
             yield finding(

@@ -43,6 +43,12 @@ def test_a_minimal_site_gets_every_default() -> None:
     assert set(settings) == set(SCHEMA) - SECRET_VARIABLES
 
 
+def test_the_command_line_knows_only_strings() -> None:
+    settings, findings = check(site(vllm_smoke_test="false", vllm_download_mb_s="100"), SCHEMA)
+    assert findings == []
+    assert (settings["vllm_smoke_test"], settings["vllm_download_mb_s"]) == (False, 100)
+
+
 def test_every_secret_variable_is_part_of_the_contract() -> None:
     assert set(SCHEMA) >= SECRET_VARIABLES
 
@@ -57,14 +63,14 @@ def test_only_our_prefixes_are_looked_at() -> None:
         ({"vllm_modles": []}, "site-variable-unknown", "vllm_modles", "did you mean 'vllm_models'"),
         ({"vllm_gpu_mode": ...}, "site-variable-missing", "vllm_gpu_mode", "is required"),
         ({"vllm_gpu_mode": "bare-metal"}, "site-variable-value", "vllm_gpu_mode", "did you mean 'bare_metal'"),
-        ({"vllm_models": "mistral"}, "site-variable-type", "vllm_models", "must be a list, not str"),
-        ({"vllm_models": ["mistral"]}, "site-variable-type", "vllm_models[0]", "must be a mapping, not str"),
+        ({"vllm_models": "mistral"}, "site-variable-type", "vllm_models", "must be a list, not a string"),
+        ({"vllm_models": ["mistral"]}, "site-variable-type", "vllm_models[0]", "must be a mapping, not a string"),
         ({"vllm_models": []}, "site-variable-value", "vllm_models", "nothing to serve"),
         ({"vllm_router": {"tagg": "v1", "tag": "v1"}}, "site-variable-unknown", "vllm_router.tagg", "'tag'"),
         ({"vllm_router": {}}, "site-variable-missing", "vllm_router.tag", "is required"),
         ({"vllm_router": {"tag": "v1", "replicas": 0}}, "site-variable-value", "vllm_router.replicas", "at least 1"),
-        ({"vllm_timeouts": {"sync": True}}, "site-variable-type", "vllm_timeouts.sync", "whole number, not bool"),
-        ({"vllm_smoke_test": "yes"}, "site-variable-type", "vllm_smoke_test", "true or false, not str"),
+        ({"vllm_timeouts": {"sync": True}}, "site-variable-type", "vllm_timeouts.sync", "not true or false"),
+        ({"vllm_smoke_test": "maybe"}, "site-variable-type", "vllm_smoke_test", "true or false, not a string"),
         ({"vllm_namespace": "Vllm"}, "site-variable-value", "vllm_namespace", "not a Kubernetes name"),
         ({"vllm_application_path": "../x"}, "site-variable-value", "vllm_application_path", "inside the repository"),
         ({"gitops_repo_url": "https://host:group/x"}, "site-variable-value", "gitops_repo_url", "no repository URL"),
