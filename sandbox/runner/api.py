@@ -60,6 +60,12 @@ class Api:
         body = json.dumps(document).encode()
         return self._object("patch", path, *self.request("PATCH", path, body, "application/merge-patch+json"))
 
+    def create(self, path: str, document: Mapping[str, Any]) -> None:
+        """Create an object unless it exists."""
+        status, body = self.request("POST", path, json.dumps(document).encode())
+        if status != 409:
+            self._object("create", path, status, body)
+
     def post(self, path: str, document: Mapping[str, Any]) -> dict[str, Any]:
         """Create an object."""
         return self._object("create", path, *self.request("POST", path, json.dumps(document).encode()))

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import json
 import os
 import platform
 import shutil
@@ -23,6 +24,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+import yaml
 
 from sandbox.runner import toolchain
 from sandbox.runner.errors import SandboxError
@@ -210,20 +213,24 @@ def asset_folder(asset: Asset, root: Path, go: toolchain.Go) -> Path:
             cwd=PROGRAMS[0].directory / asset.directory, env=toolchain.environment(), check=True,
         )
         return asset_folder(asset, root, go)
-    copy_files(source, asset.patterns, folder)
+    copy_files(source, asset, folder)
     return folder
 
 
-def copy_files(source: Path, patterns: tuple[str, ...], folder: Path) -> None:
-    """Copy what ``patterns`` name into ``folder``, which appears complete or not at all."""
+def copy_files(source: Path, asset: Asset, folder: Path) -> None:
+    """Copy what the asset's patterns name into ``folder``, which appears complete or not at all."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(dir=folder.parent))
-    for pattern in patterns:
+    for pattern in asset.patterns:
         files = sorted(source.glob(pattern))
         if not files:
             raise SandboxError(f"{source}: no file matches {pattern}; does the pin in go.mod still have it?")
         for file in files:
-            (partial / file.name).write_bytes(file.read_bytes())
+            if asset.as_json:
+                document = yaml.load(file.read_text(encoding="utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+                (partial / f"{file.stem}.json").write_text(json.dumps(document), encoding="utf-8")
+            else:
+                (partial / file.name).write_bytes(file.read_bytes())
     partial.chmod(0o755)
     try:
         partial.rename(folder)

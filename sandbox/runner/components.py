@@ -284,7 +284,7 @@ COMPONENTS = (
     ),
     Component("kube-controller-manager", 3, controller_manager, Probe("https", "kube-controller-manager", "/healthz"), needed=False),
     Component("kube-scheduler", 3, scheduler, Probe("https", "kube-scheduler", "/healthz"), needed=False),
-    Component("kwok", 4, kwok, Probe("http", "kwok", "/readyz"), needed=False),
+    Component("kwok", 4, kwok, Probe("http", "kwok", "/readyz")),  # before the nodes: it can miss a pod that came earlier
     Component(
         "sealed-secrets",
         4,

@@ -55,7 +55,7 @@ def start(state: State, profile: str, known: dict[str, object]) -> None:
     for path, client in ((state.kubeconfig, "admin"), (state.root / "admin.kubeconfig", "admin"), (state.root / "scheduler.kubeconfig", "scheduler")):
         write_kubeconfig(path, numbers["kube-apiserver"], state.pki, client, context)
     gitrepo.initialise(state.repository)
-    source = charts.publish(state.charts, numbers["charts"], binaries)
+    source = charts.publish(state.charts, numbers["charts"], (known.get("chart") or {}).get("source", ""))  # type: ignore[attr-defined]
     content = {
         "complete": False,
         "profile": profile,
@@ -88,8 +88,8 @@ def bring_up(context: Context, profile: str) -> None:
     objects.apply_base(api)
     objects.apply_project(api)
     objects.write_service_account(api, state.pki, state.root / "service-account")
-    objects.apply_nodes(api, profile, numbers["kwok"])
     launch(context, 4)
+    objects.apply_nodes(api, profile, numbers["kwok"])
     for component in COMPONENTS:
         await_ready(component, context)
     account = "/api/v1/namespaces/default/serviceaccounts/default"  # before it is there, pods are refused

@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,28 +24,24 @@ from sandbox.runner.waiting import wait_for
 Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 MANIFESTS = HERE / "manifests"
 CRD_PATH = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+KINDS = ("argocd-crds", "sealed-secrets-crds", "kwok-crds")
 VERSIONS = {"SEALED_SECRETS_VERSION": programs.SEALED_SECRETS, "ARGOCD_VERSION": programs.ARGOCD}
 
 
 def apply_kinds(api: Api, binaries: Binaries) -> None:
-    """Apply every CustomResourceDefinition and wait until the API server serves them."""
-    files = [
-        *(path for name in ("argocd-crds", "sealed-secrets-crds", "kwok-crds") for path in sorted(binaries.assets[name].glob("*.yaml"))),
-        MANIFESTS / "servicemonitor-crd.yaml",
+    """Create every CustomResourceDefinition and wait until the API server serves them.
+
+    One that exists is left as it is: the pins of a state directory change by a reset only.
+    """
+    documents = [
+        *(json.loads(path.read_bytes()) for name in KINDS for path in sorted(binaries.assets[name].glob("*.json"))),
+        yaml.safe_load((MANIFESTS / "servicemonitor-crd.yaml").read_text(encoding="utf-8")),
     ]
-    names = [apply_kind(api, path) for path in files]
-    for name in names:
-        wait_for(f"kind {name}", lambda name=name: established(api, name), 30)  # type: ignore[misc]
-
-
-def apply_kind(api: Api, path: Path) -> str:
-    """Apply one CRD file as it is (parsing a megabyte of YAML would take longer than the rest of the start)."""
-    text = path.read_text(encoding="utf-8")
-    name = next(line.split()[1] for line in text.splitlines() if line.startswith("  name: ") or line.startswith("metadata: {name:"))
-    if name == "{name:":
-        name = yaml.load(text, Loader)["metadata"]["name"]
-    api.apply(f"{CRD_PATH}/{name}", text.encode())
-    return name
+    for document in documents:
+        api.create(CRD_PATH, document)
+    for document in documents:
+        name = document["metadata"]["name"]
+        wait_for(f"kind {name}", partial(established, api, name), 30)
 
 
 def established(api: Api, name: str) -> str:
