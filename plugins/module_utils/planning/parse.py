@@ -60,7 +60,8 @@ ENGINE: f.Fields = {
     "extra_args": f.strings("a list of command line elements, one a flag or a value"),
 }
 PLACEMENT: f.Fields = {
-    "node": f.text(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?", "the name of a node"),
+    # Upper case, which no node name has, so that a product written here gets the hint where it belongs.
+    "node": f.text(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?", "the name of a node"),
     "product": f.text(r"\S(.*\S)?", "the value of the label nvidia.com/gpu.product"),
     "labels": f.mapping(LABEL_KEY, "a mapping of node labels to values"),
     "expression": f.text(r"(?s).*\S.*", "a JMESPath expression over a node", longest=2000),
@@ -194,7 +195,7 @@ def _complete(entry: Entry) -> list[Finding]:
         "model": f"one of {', '.join(MODELS)}, or a Hub repository with spec",
         "tag": "an image tag, or vllm_image_tag for all models",
     }
-    if not entry.known:
+    if not entry.known and "/" in entry.values.get("model", ""):
         needed["role"] = "one of " + ", ".join(role.value for role in Role)
     return [
         finding("planning-key-missing", f"{entry.path}.{key}", f"is missing; give {what}")

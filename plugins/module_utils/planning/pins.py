@@ -62,6 +62,13 @@ def selector(
     return (*requirements, hostnames) if stray else requirements
 
 
+def unknown_node(inventory: Inventory, name: str, subject: str) -> Finding:
+    """There is no such node; perhaps the name is the value of a label instead."""
+    elsewhere = [key for key in inventory.labels_with(name) if key != HOSTNAME]
+    hint = f"; it is the value of {' and '.join(elsewhere)}" if elsewhere else did_you_mean(name, inventory.by_name)
+    return finding("planning-node-unknown", subject, f"there is no GPU node '{name}'{hint}")
+
+
 def _matches(node: GpuNode, requirements: tuple[SelectorRequirement, ...]) -> bool:
     return all(node.labels.get(r.key) in r.values for r in requirements)
 
@@ -122,10 +129,7 @@ def _near_miss(inventory: Inventory, key: str, value: str) -> str:
 def _by_name(inventory: Inventory, name: str, subject: str) -> tuple[dict[str, GpuNode], list[Finding]]:
     node = inventory.by_name.get(name)
     if node is None:
-        elsewhere = [key for key in inventory.labels_with(name) if key != HOSTNAME]
-        hint = f"; it is the value of {' and '.join(elsewhere)}" if elsewhere else ""
-        hint = hint or did_you_mean(name, inventory.by_name)
-        return {}, [finding("planning-node-unknown", subject, f"there is no GPU node '{name}'{hint}")]
+        return {}, [unknown_node(inventory, name, subject)]
     if node.name not in inventory.eligible:
         message = f"node '{name}' is not in vllm_gpu_nodes: {', '.join(inventory.eligible)}"
         return {}, [finding("planning-selector-matches-nothing", subject, message)]

@@ -18,7 +18,7 @@ from ..suggest import did_you_mean
 from .memory import fit
 from .models import ModelRequest
 from .nodes import Inventory, Own, Room, Slot
-from .pins import candidates, selector
+from .pins import candidates, selector, unknown_node
 from .plan import Placement, Plan, SelectorRequirement, Verdict
 from .refusals import refusal, warnings
 from .startup import startup
@@ -71,11 +71,7 @@ def _inputs(requests: Sequence[ModelRequest], inventory: Inventory, gpu_mode: st
         return [finding("planning-models-empty", path, "no model is asked for")]
     if not inventory.all:
         return [finding("planning-no-gpu-node", "cluster", "the preflight found no node with a GPU")]
-    names = [node.name for node in inventory.all]
-    return [
-        finding("planning-node-unknown", "vllm_gpu_nodes", f"there is no GPU node '{name}'{did_you_mean(name, names)}")
-        for name in inventory.unknown
-    ]
+    return [unknown_node(inventory, name, "vllm_gpu_nodes") for name in inventory.unknown]
 
 
 def _wishes(

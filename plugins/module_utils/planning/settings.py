@@ -58,13 +58,15 @@ def effective(request: ModelRequest) -> Effective:
 
 
 def arguments(elements: tuple[str, ...]) -> dict[str, str]:
-    """Flags and their values, named as vLLM does (underscores are dashes); of a repeated flag the last one."""
+    """Flags and their values, named as vLLM does (underscores are dashes), in the order in which each came last."""
     found: dict[str, str] = {}
     for element, following in zip(elements, (*elements[1:], ""), strict=False):
         if not element.startswith("-"):
             continue
         flag, given, value = element.partition("=")
-        found[flag.lstrip("-").replace("_", "-")] = value if given else following if following[:1] != "-" else ""
+        name = flag.lstrip("-").replace("_", "-")
+        found.pop(name, None)
+        found[name] = value if given else following if following[:1] != "-" else ""
     return found
 
 
