@@ -1,0 +1,50 @@
+# Copyright (c) 2026, The inferops.vllm maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Server-side dry run of pods: what admission would say, before anything is committed or runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+from ..api_error import ApiError
+from ..findings import Finding, finding
+from . import symptoms
+from .settings import Settings
+
+
+class Creator(Protocol):
+    """The part of a cluster connection that a dry run needs."""
+
+    def create(self, manifest: Mapping[str, Any], *, dry_run: bool = False) -> dict[str, Any]:
+        """Create an object, or only ask whether it could be."""
+
+
+def dry_run(cluster: Creator, pods: Sequence[object], settings: Settings) -> list[Finding]:
+    """Ask the API server for each pod; the answer's own text is the message.
+
+    A pod needs ``kind: Pod`` and a name; ``metadata.namespace`` defaults to the site's. A missing RuntimeClass
+    is left to the check that knows whether it is expected yet.
+    """
+    findings = []
+    for index, pod in enumerate(pods):
+        subject = f"dry_run_pods[{index}]"
+        if not isinstance(pod, Mapping) or pod.get("kind") != "Pod" or not isinstance(pod.get("metadata"), Mapping):
+            findings.append(finding("gpu-pod-invalid", subject, "is no manifest of kind Pod with metadata"))
+            continue
+        metadata = {"namespace": settings.namespace, **pod["metadata"]}
+        subject = f"pod/{metadata['namespace']}/{metadata.get('name') or metadata.get('generateName', index)} (dry run)"
+        try:
+            cluster.create({**pod, "metadata": metadata}, dry_run=True)
+        except ApiError as error:
+            findings.append(symptoms.refusal(error, subject))
+    if not settings.expect_runtime_class:
+        findings = [f for f in findings if f.code != "gpu-runtime-class-missing"]
+    return findings
+
+
+def news(findings: Iterable[Finding], known: Iterable[Finding]) -> list[Finding]:
+    """The findings whose code the checks have not reported already: one root cause, one finding."""
+    codes = {f.code for f in known}
+    return [f for f in findings if f.code not in codes]
