@@ -1,10 +1,208 @@
 # Copyright (c) 2026, The inferops.vllm maintainers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Finding codes: engine arguments that the pinned vLLM does not accept (stage 4)."""
+"""Finding codes: engine arguments that the pinned vLLM does not take (stage 4)."""
 
 from __future__ import annotations
 
-from ..findings import Entry
+from ..findings import Entry, Severity
 
-ENTRIES: tuple[Entry, ...] = ()
+REFUSED = "The engine pod ends within seconds with exit code 2 and goes to CrashLoopBackOff; its previous log says why."
+
+ENTRIES: tuple[Entry, ...] = (
+    Entry(
+        code="engine-version-unknown",
+        severity=Severity.WARNING,
+        title="The image tag does not say which vLLM it holds",
+        symptom="The engine's arguments were not checked.",
+        cause="The tag is no version (latest, nightly, a date, a digest), older than the table, or of an image with "
+        "tags of its own.",
+        fix="Pin a release tag of vllm/vllm-openai, such as v0.12.0.",
+    ),
+    Entry(
+        code="engine-version-nearest",
+        severity=Severity.WARNING,
+        title="The vLLM version is not in the table; a near one was used",
+        symptom="The engine's arguments were checked against the next older version that is known.",
+        cause="The table holds a version of every minor release and some patches; options seldom change in a patch.",
+        fix="Use a version of the table, or add yours with tools/engine_table.py.",
+    ),
+    Entry(
+        code="engine-argument-unknown",
+        severity=Severity.FATAL,
+        title="An engine argument that no vLLM version has",
+        symptom=REFUSED,
+        cause="The option is misspelt or belongs to another program.",
+        fix="Correct or remove it in the model's extra_args.",
+    ),
+    Entry(
+        code="engine-argument-removed",
+        severity=Severity.FATAL,
+        title="An engine argument that the pinned vLLM no longer takes",
+        symptom=REFUSED,
+        cause="vLLM removed the option in a release between the one it was written for and the one that is pinned.",
+        fix="Remove the option, or stay on the image that takes it.",
+    ),
+    Entry(
+        code="engine-argument-newer",
+        severity=Severity.FATAL,
+        title="An engine argument that came after the pinned vLLM",
+        symptom=REFUSED,
+        cause="The option was added in a release newer than the image.",
+        fix="Remove the option, or pin an image that takes it.",
+    ),
+    Entry(
+        code="engine-argument-abbreviated",
+        severity=Severity.FATAL,
+        title="An engine argument is abbreviated",
+        symptom="It works today and means something else, or nothing, after an image bump.",
+        cause="vLLM completes an abbreviation as long as only one option fits; every release adds options.",
+        fix="Write the option in full.",
+    ),
+    Entry(
+        code="engine-argument-ambiguous",
+        severity=Severity.FATAL,
+        title="An engine argument could be several options",
+        symptom=REFUSED,
+        cause="The abbreviation fits more than one option of this version.",
+        fix="Write the option in full.",
+    ),
+    Entry(
+        code="engine-argument-joined",
+        severity=Severity.FATAL,
+        title="An option and its value stand in one element",
+        symptom=REFUSED,
+        cause="The list is passed element by element; no shell splits it at blanks.",
+        fix="Write two elements (--option, value) or one with an equals sign (--option=value).",
+    ),
+    Entry(
+        code="engine-argument-value-missing",
+        severity=Severity.FATAL,
+        title="An engine argument lacks its value",
+        symptom=REFUSED,
+        cause="The next element is another option, or the list ends.",
+        fix="Give the value as the next element.",
+    ),
+    Entry(
+        code="engine-argument-value-extra",
+        severity=Severity.FATAL,
+        title="A switch was given a value",
+        symptom=REFUSED,
+        cause="Booleans of vLLM are --option and --no-option, never --option=true.",
+        fix="Write the switch alone, or its --no- form.",
+    ),
+    Entry(
+        code="engine-argument-stray",
+        severity=Severity.FATAL,
+        title="An element that belongs to no option",
+        symptom=REFUSED,
+        cause="A switch was given a value, an option takes only one, or something stands where nothing is expected.",
+        fix="Remove the element.",
+    ),
+    Entry(
+        code="engine-argument-misread",
+        severity=Severity.FATAL,
+        title="vLLM reads an element otherwise than it is meant",
+        symptom="The engine ends with IndexError, or takes the text for the value of another option.",
+        cause="From 0.9.2 on an element that begins with '-' and holds a '.' is taken for a key of a JSON option; from "
+        "0.13 on -O is the optimisation level.",
+        fix="Write --option=value in one element; write --compilation-config (or -cc) in full.",
+    ),
+    Entry(
+        code="engine-argument-choice",
+        severity=Severity.FATAL,
+        title="A value that the option does not offer",
+        symptom=REFUSED,
+        cause="The option takes one of a few words, and which ones depends on the version.",
+        fix="Use one of the values named.",
+    ),
+    Entry(
+        code="engine-argument-number",
+        severity=Severity.FATAL,
+        title="A value that is no number of the form expected",
+        symptom=REFUSED,
+        cause="vLLM reads whole numbers; some options take a suffix (16k, 16K). Exponents (1e+06), which Helm makes of "
+        "large unquoted numbers, and thousands separators are refused.",
+        fix="Write the digits, in quotes.",
+    ),
+    Entry(
+        code="engine-argument-json",
+        severity=Severity.FATAL,
+        title="A value that is not the JSON expected",
+        symptom=REFUSED,
+        cause="The option takes JSON with double quotes and lower-case true, false, null (up to 0.8 some take Python).",
+        fix="Correct the JSON; in YAML put it in single quotes.",
+    ),
+    Entry(
+        code="engine-argument-json-key",
+        severity=Severity.FATAL,
+        title="A JSON option has a key that the pinned vLLM refuses",
+        symptom=REFUSED,
+        cause="The key is misspelt, newer, or was removed (use_cudagraph in 0.13, level in 0.18).",
+        fix="Remove or replace the key.",
+    ),
+    Entry(
+        code="engine-argument-json-key-ignored",
+        severity=Severity.WARNING,
+        title="A JSON option has a key that the pinned vLLM ignores",
+        symptom="The setting has no effect, and nothing says so.",
+        cause="This version drops unknown keys of the option; later ones refuse them.",
+        fix="Remove or replace the key: the next image bump would stop the pod.",
+    ),
+    Entry(
+        code="engine-argument-needs",
+        severity=Severity.FATAL,
+        title="An engine argument needs another one",
+        symptom="The engine ends within seconds with exit code 1.",
+        cause="vLLM checks combinations after it has read the list.",
+        fix="Give the argument that is named, or remove this one.",
+    ),
+    Entry(
+        code="engine-argument-deprecated",
+        severity=Severity.WARNING,
+        title="An engine argument is deprecated",
+        symptom="It works; a later image refuses it.",
+        cause="vLLM marks options some releases before it removes them.",
+        fix="Replace it before the next image bump.",
+    ),
+    Entry(
+        code="engine-argument-duplicate",
+        severity=Severity.WARNING,
+        title="An engine argument is given twice",
+        symptom="The value that is in force is not the one in vllm_models.",
+        cause="Extra arguments follow those that the chart makes, and the last one counts.",
+        fix="Set it in one place.",
+    ),
+    Entry(
+        code="engine-argument-forbidden",
+        severity=Severity.FATAL,
+        title="An engine argument that is not the operator's to set",
+        symptom="The probes fail, a secret stands in Git, or the engine ends for a reason that nobody looks for.",
+        cause="The chart sets this option, or what depends on it.",
+        fix="Remove it from extra_args and use the setting that is named.",
+    ),
+    Entry(
+        code="engine-argument-not-text",
+        severity=Severity.FATAL,
+        title="An element of the arguments is no text",
+        symptom="Helm writes numbers of a million and more with an exponent, and vLLM refuses them.",
+        cause="YAML reads an unquoted number or true as a number or a boolean.",
+        fix="Put every element in quotes.",
+    ),
+    Entry(
+        code="engine-value-out-of-range",
+        severity=Severity.FATAL,
+        title="A value that the engine refuses after reading it",
+        symptom="The engine ends some seconds after its start with exit code 1.",
+        cause="The parser checks only that it is a number; the engine's configuration checks its range.",
+        fix="Use a value of the range named.",
+    ),
+    Entry(
+        code="engine-batch-too-small",
+        severity=Severity.FATAL,
+        title="The batch is too small for the context or for the number of sequences",
+        symptom="The engine ends some seconds after its start with exit code 1.",
+        cause="Without chunked prefill a batch must hold one whole prompt, and always one token a sequence.",
+        fix="Raise max_num_batched_tokens, or lower max_model_len or max_num_seqs.",
+    ),
+)
