@@ -33,7 +33,7 @@ def defect(vector: Any) -> str | None:
     if not isinstance(vector, list) or not vector:
         return "is not a list of numbers"
     for place, value in enumerate(vector):
-        if not _finite(value):
+        if not finite(value):
             return f"has {str(value)[:20]} at place {place}, which is no finite number"
     return None if any(vector) else "is all zeros"
 

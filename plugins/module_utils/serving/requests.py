@@ -152,6 +152,8 @@ def judge_rerank(model: Model, answer: Answer) -> Judgement:
         unrelated, same = scores[0], scores[1]
     except (TypeError, KeyError, ValueError):
         return _unusable(model, answer, "the answer has no relevance scores")
+    if not (embedding.finite(same) and embedding.finite(unrelated)):
+        return _unusable(model, answer, "a relevance score is no finite number")
     return embedding.judge_scores(model.subject, same, unrelated)
 
 

@@ -223,6 +223,7 @@ def altered(reply: tuple, model: Model = CHAT) -> dict[str, Handler | None]:
     return {"router": handle, model.name: engine(model)}
 
 
+NAN_SCORES = b'{"results": [{"index": 0, "relevance_score": NaN}, {"index": 1, "relevance_score": 1}]}'
 NAN = b'{"data":[{"index":0,"embedding":[NaN,1,1]},{"index":1,"embedding":[1,1,1]},{"index":2,"embedding":[1,0,1]}]}'
 
 
@@ -245,6 +246,7 @@ NAN = b'{"data":[{"index":0,"embedding":[NaN,1,1]},{"index":1,"embedding":[1,1,1
         (EMBED, (200, embeddings([[1, 0, 0], [0, 1, 0], [1, 0, 0]])), "serving-embedding-meaningless"),
         (RERANK, (200, {"results": [{"index": 0}]}), "serving-answer-invalid"),
         (RERANK, (200, {"results": []}), "serving-answer-invalid"),
+        (RERANK, (200, NAN_SCORES), "serving-answer-invalid"),
     ],
 )
 def test_a_bad_answer_is_no_proof(model: Model, reply: tuple, code: str) -> None:
