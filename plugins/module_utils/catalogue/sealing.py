@@ -295,18 +295,10 @@ GUARD: tuple[Entry, ...] = (
     Entry(
         code="sealing-plaintext-secret",
         severity=Severity.FATAL,
-        title="A plaintext Secret is about to be committed",
+        title="A plaintext Secret, token or private key is about to be committed",
         symptom="Everybody who can read the repository, now or later, could read the values.",
-        cause="A manifest of kind Secret with data or stringData lies outside local-secrets/.",
-        fix="Move it to local-secrets/, commit the sealed file; if it was pushed, rotate the values.",
-    ),
-    Entry(
-        code="sealing-plaintext-token",
-        severity=Severity.FATAL,
-        title="A token or private key is about to be committed",
-        symptom="Everybody who can read the repository, now or later, could use it.",
-        cause="It was pasted into a file.",
-        fix="Take it out and seal it; if it was pushed, revoke it.",
+        cause="A manifest of kind Secret with data, or a value pasted into a file, lies outside local-secrets/.",
+        fix="Move it to local-secrets/ and commit the sealed file; if it was pushed, revoke or rotate the values.",
     ),
     Entry(
         code="sealing-local-secrets-not-ignored",

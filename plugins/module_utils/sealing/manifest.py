@@ -82,6 +82,11 @@ def is_json(text: str) -> bool:
     return text.lstrip().startswith("{")
 
 
+def leaks(text: str) -> bool:
+    """Whether a sealed file carries the plaintext of the Secret that it was made from, in an annotation."""
+    return any(name in text for name in LEAKING_ANNOTATIONS)
+
+
 def parse(text: str, path: str) -> SealedFile:
     """The SealedSecret in the file ``path`` with the content ``text``.
 

@@ -13,7 +13,7 @@ from ..findings import Finding, Severity, finding, raise_if_fatal
 from .certificate import Certificate
 from .crypto import CannotOpen, label_of, seal_item
 from .decide import ASK, KEEP, REMOVE, SEAL, UNKNOWN_REASON, Decision, Evidence, Policy, decide, is_stale, merged_tag
-from .manifest import SealedFile, emit, in_helm_templates, is_json, parse
+from .manifest import SealedFile, emit, in_helm_templates, is_json, leaks, parse
 from .tags import PUBLIC, Place, Tag
 from .validate import Wanted, duplicate_findings
 
@@ -168,7 +168,7 @@ def _sealed(
     policy: Policy,
 ) -> Sealed:
     after = _after(wanted, before, made, certificate, policy)
-    if text_before and after == before and not is_json(text_before):
+    if text_before and after == before and not (is_json(text_before) or leaks(text_before)):
         text = text_before
     else:
         text = emit(after, helm=in_helm_templates(wanted.path))

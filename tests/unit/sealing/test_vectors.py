@@ -20,7 +20,8 @@ from ansible_collections.inferops.vllm.plugins.module_utils.sealing.certificate 
 from ansible_collections.inferops.vllm.plugins.module_utils.sealing.evidence import private_keys
 from ansible_collections.inferops.vllm.plugins.module_utils.sealing.manifest import emit, parse
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from shared_data import shared_data
+
+from tests.shared_data import shared_data
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 

@@ -1,0 +1,66 @@
+# Copyright (c) 2026, The inferops.vllm maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The guard as a Git hook: ``python3 -m ansible_collections.inferops.vllm.plugins.module_utils.sealing.precommit``.
+
+Looks at what is staged, or with ``--all`` at everything that is tracked. Ends with 1 when something must not be
+committed; prints codes, paths and fixes, never a value.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterable, Sequence
+
+from ..findings import Finding, fatal, refuse, render
+from .guard import check, probes_of
+
+GIT_SECONDS = 60
+LARGEST_FILE = 1024 * 1024
+
+
+def repository_findings(directory: str, *, everything: bool, namespaces: dict[str, str] | None = None) -> list[Finding]:
+    """The guard over a working copy: over what is staged, or over everything that is tracked.
+
+    Raises :class:`Refusal` (``sealing-guard-empty``) when ``directory`` is no working copy.
+    """
+    tracked = _lines(directory, "ls-files", "-z")
+    looked_at = tracked if everything else _lines(directory, "diff", "--cached", "--name-only", "--diff-filter=d", "-z")
+    if not looked_at and not everything:
+        return []
+    probes = probes_of(tracked)
+    ignored = _lines(directory, "check-ignore", "--no-index", "--stdin", "-z", stdin=probes)
+    return check(_staged(directory, looked_at), namespaces=namespaces, probes=probes, ignored=ignored)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """The command line."""
+    findings = repository_findings(".", everything="--all" in arguments)
+    sys.stdout.write("".join(f"{line}\n" for line in render(findings)))
+    return 1 if fatal(findings) else 0
+
+
+def _staged(directory: str, paths: Iterable[str]) -> dict[str, str]:
+    return {path: _git(directory, "show", f":{path}")[:LARGEST_FILE].decode("utf-8", "replace") for path in paths}
+
+
+def _lines(directory: str, *arguments: str, stdin: Iterable[str] = ()) -> list[str]:
+    answer = _git(directory, *arguments, stdin="\0".join(stdin).encode())
+    return [part for part in answer.decode("utf-8", "replace").split("\0") if part]
+
+
+def _git(directory: str, *arguments: str, stdin: bytes = b"") -> bytes:
+    command = ["git", "-C", directory, *arguments]
+    try:
+        answer = subprocess.run(command, input=stdin, capture_output=True, timeout=GIT_SECONDS, check=False)  # noqa: S603
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise refuse("sealing-guard-empty", directory, f"git: {type(error).__name__}") from None
+    # check-ignore answers 1 for "none of them"
+    if answer.returncode > 1:
+        raise refuse("sealing-guard-empty", directory, "is no Git working copy")
+    return answer.stdout
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
