@@ -38,7 +38,8 @@ def defect(vector: Any) -> str | None:
     return None if any(vector) else "is all zeros"
 
 
-def _finite(value: Any) -> bool:
+def finite(value: Any) -> bool:
+    """Whether a value from JSON is a number that arithmetic can be done with."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
     return abs(value) < 1e150  # false for NaN too; beyond it squares overflow
