@@ -85,6 +85,8 @@ def test_paper_is_white_and_holds_what_is_folded_on_the_screen(tab: Tab, tmp_pat
     SHOTS.mkdir(parents=True, exist_ok=True)
     tab.screenshot(SHOTS / "served-paper.png")
     assert tab.value("getComputedStyle(document.querySelector('h1')).color") == rgb(palette.LIGHT["ink"])
+    assert tab.value("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert tab.value("getComputedStyle(document.documentElement).colorScheme") == "light"
     assert tab.value("document.querySelector('details article').getBoundingClientRect().height") > 20
 
 

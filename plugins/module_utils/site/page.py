@@ -59,12 +59,13 @@ def render(document: JSON) -> str:
 
 
 def _style() -> str:
-    dark = palette.variables(palette.DARK)
-    # Paper is white whatever the screen is set to.
-    return (
-        f":root{{color-scheme:light dark;{palette.variables(palette.LIGHT)}}}"
-        f"@media screen and (prefers-color-scheme:dark){{:root{{{dark}}}}}\n{STYLE.read_text(encoding='utf-8')}"
+    # Paper is white whatever the screen is set to, hence "screen".
+    light, dark = palette.variables(palette.LIGHT), palette.variables(palette.DARK)
+    themes = (
+        f":root{{color-scheme:light;{light}}}"
+        f"@media screen and (prefers-color-scheme:dark){{:root{{color-scheme:dark;{dark}}}}}"
     )
+    return f"{themes}\n{STYLE.read_text(encoding='utf-8')}"
 
 
 def _section(name: str, title: str, *children: Child) -> Html:
