@@ -16,6 +16,7 @@ from ansible_collections.inferops.vllm.plugins.module_utils.findings import (
     Refusal,
     finding,
     raise_if_fatal,
+    refuse,
 )
 from ansible_collections.inferops.vllm.plugins.module_utils.sealing import evidence, files, source
 from ansible_collections.inferops.vllm.plugins.module_utils.sealing.certificate import (
@@ -112,6 +113,9 @@ class ActionModule(FindingsAction):
     def _before(self, options: Mapping[str, Any], wanted: list[Wanted]) -> dict[str, str]:
         if options["existing_dir"]:
             return files.present(options["existing_dir"], [one.path for one in wanted])
+        if options["existing"] is None:
+            # a null counts as given for Ansible; taken as "nothing is there", it would seal everything at every run
+            raise refuse("options-invalid", "module seal_secret", "existing is null; give {} where no file exists yet")
         return {path: text for path, text in options["existing"].items() if text is not None}
 
     def _result(self, outcome: Outcome, certificate: Certificate) -> dict[str, Any]:

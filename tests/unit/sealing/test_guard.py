@@ -51,10 +51,8 @@ def test_nothing_to_look_at_is_no_green() -> None:
 def test_names_and_annotations_that_give_plaintext_away() -> None:
     assert codes("applications/vllm/local-secrets/x.yaml", "") == ["sealing-local-secrets-tracked"]
     assert codes("applications/vllm/Unsealed-x.yaml", GOOD) == ["sealing-plaintext-secret"]
-    leaking = (
-        GOOD
-        + "  template:\n    metadata:\n      annotations:\n        kubectl.kubernetes.io/last-applied-configuration: x\n"
-    )
+    annotation = "        kubectl.kubernetes.io/last-applied-configuration: x\n"
+    leaking = GOOD + "  template:\n    metadata:\n      annotations:\n" + annotation
     assert codes(PATH, leaking) == ["sealing-plaintext-secret"]
 
 
