@@ -10,7 +10,7 @@ import http.client
 import json
 import ssl
 import urllib.parse
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +69,17 @@ class Api:
     def post(self, path: str, document: Mapping[str, Any]) -> dict[str, Any]:
         """Create an object."""
         return self._object("create", path, *self.request("POST", path, json.dumps(document).encode()))
+
+    def watch(self, path: str) -> Iterator[dict[str, Any]]:
+        """Yield the events of a watch until the API server ends it; needs a connection of its own."""
+        self._connection.close()
+        self._connection.timeout = None  # a watch may be silent for long; its path carries timeoutSeconds
+        self._connection.request("GET", path, headers={"Accept": "application/json"})
+        answer = self._connection.getresponse()
+        if answer.status != 200:
+            self._object("watch", path, answer.status, answer.read())
+        while line := answer.readline():
+            yield json.loads(line)
 
     def delete(self, path: str) -> None:
         """Delete an object; one that is not there is fine."""

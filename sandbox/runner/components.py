@@ -84,6 +84,8 @@ def etcd(context: Context) -> list[str]:
         f"--initial-advertise-peer-urls={peer}",
         f"--initial-cluster=default={peer}",
         "--unsafe-no-fsync",
+        "--heartbeat-interval=10",  # a cluster of one needs no second to elect itself
+        "--election-timeout=100",
         "--log-level=warn",
     ]
 
@@ -269,6 +271,11 @@ def chart_server(context: Context) -> list[str]:
     return [sys.executable, "-m", "http.server", str(context.ports["charts"]), "--bind", LOOPBACK, "--directory", str(context.state.charts)]
 
 
+def models(context: Context) -> list[str]:
+    """Run the simulated workloads: pod logs and model servers."""
+    return [sys.executable, "-m", "sandbox.workloads", "--state", str(context.state.root)]
+
+
 COMPONENTS = (
     Component("etcd", 1, etcd, Probe("http", "etcd", "/health")),
     Component("redis", 1, redis, Probe("redis", "redis")),
@@ -291,6 +298,14 @@ COMPONENTS = (
         sealed_secrets,
         Probe("http", "sealed-secrets", "/v1/cert.pem"),
         sealed_secrets_environment,
+        needed=False,
+    ),
+    Component(
+        "models",
+        4,
+        models,
+        Probe("http", "router", "/version"),
+        lambda _context: {"PYTHONPATH": str(HERE.parent), "PYTHONDONTWRITEBYTECODE": "1"},
         needed=False,
     ),
     Component(

@@ -47,12 +47,16 @@ def identity(stat: str) -> tuple[int, int]:
 
 
 def alive(pid: int) -> str:
-    """Return the stat line of a running process, or '' for one that is gone or a zombie."""
+    """Return the stat line of a running process, or '' for one that is gone or a zombie.
+
+    A zombie with threads left has not ended: it still holds its ports.
+    """
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
-    return "" if stat.rpartition(")")[2].split()[0] in "ZX" else stat
+    fields = stat.rpartition(")")[2].split()
+    return "" if fields[0] in "ZX" and int(fields[17]) <= 1 else stat
 
 
 def pid_of(name: str, state: Path) -> int | None:
