@@ -13,7 +13,7 @@ from urllib.error import HTTPError
 
 from ansible.module_utils.urls import open_url
 from ansible_collections.inferops.vllm.plugins.module_utils.findings import Refusal, finding, raise_if_fatal
-from ansible_collections.inferops.vllm.plugins.module_utils.gpu.capacity import GpuNode, node_from_dict
+from ansible_collections.inferops.vllm.plugins.module_utils.gpu.nodes import GpuNode, node_from_dict
 from ansible_collections.inferops.vllm.plugins.module_utils.planning.huggingface import Fetch, check_hub
 from ansible_collections.inferops.vllm.plugins.module_utils.planning.parse import parse_models, request_to_dict
 from ansible_collections.inferops.vllm.plugins.module_utils.planning.placement import plan_models

@@ -25,8 +25,17 @@ options:
     required: true
   models:
     description:
-      - The models to serve, a list of mappings; docs/models.md explains every key.
+      - The models to serve, a list of mappings; docs/models.md explains every key and lists the catalogue.
       - Read strictly. An unknown key or a value that is not allowed is a finding that names its place.
+      - C(name) names the engine; C(model) is a catalogue name or a Hub repository. Both are required.
+      - C(role) is instruct, embeddings or rerank; required for models that are not in the catalogue, which also need
+        C(spec), the facts of the model.
+      - C(image) and C(tag) of vLLM; C(cpu), C(memory) and C(storage) as Kubernetes quantities; C(storage_class);
+        C(replicas); C(gpu), the number of units of C(gpu_resource); C(env), a mapping of texts.
+      - C(vllm) holds the engine settings C(max_model_len), C(dtype), C(max_num_seqs), C(max_num_batched_tokens),
+        C(gpu_memory_utilization), C(tensor_parallel_size), C(enable_chunked_prefill), C(enable_prefix_caching),
+        C(kv_cache_dtype) and C(extra_args), a list of command line elements.
+      - C(placement) restricts the nodes by C(node), C(product), C(labels) or C(expression) (JMESPath).
     type: raw
     required: true
   default_tag:

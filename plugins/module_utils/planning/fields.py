@@ -8,20 +8,17 @@ Numbers and switches may come as text, because a templated inventory value or an
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ..findings import Finding, finding
+from ..gpu.quantity import quantity
 from ..suggest import did_you_mean
 
 SHOWN = 60
 QUANTITY = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)(m|k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?")
-UNITS = {"m": 1e-3, "": 1.0, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15} | {
-    f"{prefix}i": 2.0 ** (10 * power) for power, prefix in enumerate("KMGTP", 1)
-}
 
 
 class Bad(ValueError):
@@ -84,10 +81,8 @@ def number(low: float, high: float) -> Kind:
     def read(value: object) -> float:
         if isinstance(value, str) and re.fullmatch(r"[0-9]{1,15}(\.[0-9]{1,15})?", value):
             value = float(value)
-        # The bounds come before float(), which cannot take every int.
+        # The bounds, which NaN and infinity fail, come before float(), which cannot take every int.
         if not isinstance(value, int | float) or isinstance(value, bool) or not low < value <= high:
-            raise Bad
-        if not math.isfinite(value):
             raise Bad
         return float(value)
 
@@ -132,24 +127,18 @@ def text(pattern: str, allowed: str, *, longest: int = 253) -> Kind:
     return Kind(read, allowed)
 
 
-def quantity(example: str) -> Kind:
+def amount(example: str) -> Kind:
     """A positive Kubernetes quantity; a bare number is allowed where it is one (CPU)."""
 
     def read(value: object) -> str:
         as_text = str(value) if isinstance(value, str) else show(value)
         if isinstance(value, bool) or not isinstance(value, str | int | float) or not QUANTITY.fullmatch(as_text):
             raise Bad
-        if not quantity_value(as_text):
+        if not quantity(as_text):
             raise Bad
         return as_text
 
     return Kind(read, f"a positive Kubernetes quantity such as {example}")
-
-
-def quantity_value(quantity_text: str) -> float:
-    """The plain number that a Kubernetes quantity stands for (bytes, cores)."""
-    found = QUANTITY.fullmatch(quantity_text)
-    return float(found[1]) * UNITS[found[2] or ""] if found else 0.0
 
 
 def strings(allowed: str) -> Kind:

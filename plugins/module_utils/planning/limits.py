@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..findings import Finding, finding
-from .fields import quantity_value
-from .memory import GIB
+from ..gpu.quantity import mebibytes
 from .models import ModelRequest
 from .settings import effective
 from .startup import disk_gib
@@ -61,7 +60,7 @@ def _heads(request: ModelRequest, path: str) -> list[Finding]:
 
 
 def _storage(request: ModelRequest, path: str) -> list[Finding]:
-    size, needed = quantity_value(request.storage) / GIB, disk_gib(request)
+    size, needed = mebibytes(request.storage) / 1024, disk_gib(request)
     if size >= needed:
         return []
     message = f"is {request.storage}, but the files of {request.repository} take {needed:.1f}Gi"

@@ -63,7 +63,9 @@ def _llama(repository: str, parameters: int, layers: int, heads: int, kept: int)
     )
 
 
-def _gemma(size: str, weights: float, layers: int, heads: tuple[int, int, int], global_layers: int) -> KnownModel:
+def _gemma(
+    size: str, weights: float, hidden: int, layers: int, heads: tuple[int, int, int], global_layers: int
+) -> KnownModel:
     attention_heads, kv_heads, head_dim = heads
     return KnownModel(
         ModelFacts(
@@ -71,6 +73,8 @@ def _gemma(size: str, weights: float, layers: int, heads: tuple[int, int, int], 
             # As loaded by vLLM, which is a little more than the checkpoint.
             parameters=round(weights * GIB / 2),
             weights_gib=weights,
+            # Embeddings, tied to the output layer, and the vision tower.
+            kept_parameters=262208 * hidden + 420_000_000,
             layers=layers,
             attention_heads=attention_heads,
             kv_heads=kv_heads,
@@ -126,9 +130,9 @@ MODELS: dict[str, KnownModel] = {
     "qwen3-32b": _qwen("32B", 32_762_123_264, 64, 64, 2 * 151936 * 5120),
     "llama-3.1-8b": _llama("meta-llama/Llama-3.1-8B-Instruct", 8_030_261_248, 32, 32, 2 * 128256 * 4096),
     "llama-3.3-70b": _llama("meta-llama/Llama-3.3-70B-Instruct", 70_553_706_496, 80, 64, 2 * 128256 * 8192),
-    "gemma-3-4b": _gemma("4b", 8.58, 34, (8, 4, 256), 5),
-    "gemma-3-12b": _gemma("12b", 23.31, 48, (16, 8, 256), 8),
-    "gemma-3-27b": _gemma("27b", 51.45, 62, (32, 16, 128), 10),
+    "gemma-3-4b": _gemma("4b", 8.58, 2560, 34, (8, 4, 256), 5),
+    "gemma-3-12b": _gemma("12b", 23.31, 3840, 48, (16, 8, 256), 8),
+    "gemma-3-27b": _gemma("27b", 51.45, 5376, 62, (32, 16, 128), 10),
     "multilingual-e5-large": _xlm_roberta("intfloat/multilingual-e5-large", 559_890_432, 512, Role.EMBEDDINGS, 1024),
     "bge-m3": _xlm_roberta("BAAI/bge-m3", 567_754_752, 8192, Role.EMBEDDINGS, 1024),
     "bge-reranker-v2-m3": _xlm_roberta("BAAI/bge-reranker-v2-m3", 567_755_777, 8192, Role.RERANK, None),

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from ..gpu.capacity import GpuNode, GpuResource
+from ..gpu.nodes import GpuNode, GpuResource
 from .memory import torch_total
 
 HOSTNAME = "kubernetes.io/hostname"
@@ -63,8 +63,8 @@ class Slot:
 class Room:
     """What is left of a node's main memory (MiB) and CPU (millicores); None where the node does not tell."""
 
-    memory_mib: float | None
-    cpu_millis: float | None
+    memory_mib: int | None
+    cpu_millis: int | None
 
 
 class Inventory:

@@ -32,14 +32,14 @@ ENTRY: f.Fields = {
     "role": f.choice(*(role.value for role in Role)),
     "image": f.text(r"[a-z0-9][A-Za-z0-9_./:-]*[A-Za-z0-9]", "an image repository without a tag"),
     "tag": f.text(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", "an image tag such as v0.12.0"),
-    "cpu": f.quantity("4 or 500m"),
-    "memory": f.quantity("56Gi"),
+    "cpu": f.amount("4 or 500m"),
+    "memory": f.amount("56Gi"),
     "gpu": f.integer(1, 64),
     "gpu_resource": f.text(
         r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?/[A-Za-z0-9][A-Za-z0-9_.-]*",
         "an extended resource such as nvidia.com/gpu or nvidia.com/mig-3g.40gb",
     ),
-    "storage": f.quantity("200Gi"),
+    "storage": f.amount("200Gi"),
     "storage_class": f.text(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?", "the name of a StorageClass"),
     "replicas": f.integer(1, 100),
     "vllm": f.nested(),
@@ -142,6 +142,13 @@ def request_from_dict(data: dict[str, Any]) -> ModelRequest:
     return ModelRequest(**{**data, **parts})
 
 
+def _corrected(facts: ModelFacts, spec: dict[str, Any]) -> ModelFacts:
+    """Catalogue facts with single ones replaced. The sizes of the 16-bit files say nothing about a quantised model."""
+    if "quantization" in spec:
+        facts = replace(facts, weights_gib=None, disk_gib=None)
+    return replace(facts, **spec)
+
+
 @dataclass(frozen=True)
 class Entry:
     """One entry whose fields are right one by one: its own values, those of its parts, and the catalogue's."""
@@ -171,7 +178,7 @@ def _entry(raw: object, default_tag: str | None, path: str) -> tuple[ModelReques
 def _request(entry: Entry) -> ModelRequest:
     values, known, spec = dict(entry.values), entry.known, entry.parts["spec"]
     model, role = values.pop("model"), Role(values.pop("role", known.role if known else None))
-    facts = replace(known.facts, **spec) if known else ModelFacts(**{"repository": model, **spec})
+    facts = _corrected(known.facts, spec) if known else ModelFacts(**{"repository": model, **spec})
     gpus = values.get("gpu", 1)
     engine = {
         **(POOLING_ENGINE if role.pooling else INSTRUCT_ENGINE),

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from typing import Any
 
 from ..findings import Finding, finding
-from ..gpu.capacity import GpuNode
+from ..gpu.nodes import GpuNode
 from ..suggest import did_you_mean
 from .fields import show
 from .models import Pin

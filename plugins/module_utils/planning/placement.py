@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Sequence
 
 from ..findings import Finding, finding
-from ..gpu.capacity import GpuNode
+from ..gpu.nodes import GpuNode
 from ..suggest import did_you_mean
 from .memory import fit
 from .models import ModelRequest
@@ -48,7 +48,7 @@ def plan_models(
     model files arrive.
     """
     inventory = Inventory(nodes, gpu_nodes, own or {})
-    findings = _inputs(requests, inventory, gpu_mode, path)
+    findings = _inputs(requests, inventory, gpu_mode, download_mb_s, path)
     if findings:
         return None, findings
     wishes, findings = _wishes(requests, inventory, gpu_mode, path)
@@ -62,11 +62,16 @@ def plan_models(
     return Plan(placements, threshold), warnings(wishes, placements, inventory, gpu_mode) + slow
 
 
-def _inputs(requests: Sequence[ModelRequest], inventory: Inventory, gpu_mode: str, path: str) -> list[Finding]:
+def _inputs(
+    requests: Sequence[ModelRequest], inventory: Inventory, gpu_mode: str, download_mb_s: float, path: str
+) -> list[Finding]:
     if gpu_mode not in MODES:
         hint = did_you_mean(gpu_mode, MODES)
         message = f"'{gpu_mode}' is not a GPU mode{hint}; allowed are {', '.join(MODES)}"
         return [finding("planning-value-invalid", "vllm_gpu_mode", message)]
+    if not 0 < download_mb_s < float("inf"):
+        message = f"{download_mb_s} is not allowed; allowed is a number of MB/s above 0"
+        return [finding("planning-value-invalid", "vllm_download_mb_s", message)]
     if not requests:
         return [finding("planning-models-empty", path, "no model is asked for")]
     if not inventory.all:

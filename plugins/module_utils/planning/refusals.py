@@ -62,15 +62,15 @@ def _too_large(wish: Wish) -> Finding | None:
 
 
 def _parts_of_gpus(wish: Wish) -> Finding | None:
-    if wish.request.gpu == 1 or any(slot.whole for slot in _fitting(wish)):
+    if wish.request.gpu == 1 or any(slot.whole for slot in wish.slots):
         return None
-    sharing = sorted({slot.resource.sharing for slot in _fitting(wish)})
+    sharing = sorted({slot.resource.sharing for slot in wish.slots})
     message = f"is {wish.request.gpu}, but {wish.request.gpu_resource} is a part of a GPU there ({', '.join(sharing)})"
     return finding("planning-tensor-parallel-on-parts", f"{wish.path}.gpu", message)
 
 
 def _node_too_small(wish: Wish) -> Finding | None:
-    most = max(slot.resource.allocatable for slot in _fitting(wish))
+    most = max(slot.resource.allocatable for slot in wish.slots)
     if most >= wish.request.gpu:
         return None
     message = f"is {wish.request.gpu}, but no node has more than {most} {wish.request.gpu_resource}"
@@ -78,7 +78,7 @@ def _node_too_small(wish: Wish) -> Finding | None:
 
 
 def _main_memory(wish: Wish) -> Finding | None:
-    sizes = [slot.node.memory_mib for slot in _fitting(wish)]
+    sizes = [slot.node.memory_mib for slot in wish.slots]
     if any(size is None or size >= wish.memory_mib for size in sizes):
         return None
     most = max(size for size in sizes if size is not None)
@@ -87,7 +87,7 @@ def _main_memory(wish: Wish) -> Finding | None:
 
 
 def _cpu(wish: Wish) -> Finding | None:
-    sizes = [slot.node.cpu_millis for slot in _fitting(wish)]
+    sizes = [slot.node.cpu_millis for slot in wish.slots]
     if any(size is None or size >= wish.cpu_millis for size in sizes):
         return None
     most = max(size for size in sizes if size is not None)
@@ -96,18 +96,18 @@ def _cpu(wish: Wish) -> Finding | None:
 
 
 def _taken_by_others(wish: Wish) -> Finding | None:
-    if any(slot.free >= wish.request.gpu for slot in _fitting(wish)):
+    if any(slot.free >= wish.request.gpu for slot in wish.slots):
         return None
     counts = [
         f"{slot.node.name} has {slot.resource.allocatable} and {slot.resource.allocatable - slot.free} taken"
-        for slot in _fitting(wish)
+        for slot in wish.slots
     ]
     message = f"'{wish.request.name}' needs {wish.request.gpu} {wish.request.gpu_resource}: {', '.join(counts[:8])}"
     return finding("planning-gpus-taken", wish.path, message)
 
 
 def _overcommitted(wish: Wish, rivals: Sequence[Wish]) -> Finding | None:
-    shared = [slot for slot in _fitting(wish) if slot.shared]
+    shared = [slot for slot in wish.slots if slot.shared]
     if not shared:
         return None
     shares = " + ".join(f"{rival.utilization:g} ({rival.request.name})" for rival in rivals)
@@ -122,7 +122,7 @@ def _overcommitted(wish: Wish, rivals: Sequence[Wish]) -> Finding | None:
 
 def _memory_together(wish: Wish, rivals: Sequence[Wish]) -> Finding | None:
     asked = sum(rival.memory_mib * rival.request.replicas for rival in rivals)
-    sizes = {slot.node.name: slot.node.memory_mib for slot in _fitting(wish)}
+    sizes = {slot.node.name: slot.node.memory_mib for slot in wish.slots}
     if any(size is None for size in sizes.values()) or asked <= sum(size or 0 for size in sizes.values()):
         return None
     message = f"{_models(rivals)} ask for {asked / 1024:.1f}Gi together, more than {_names(sizes)} can give"
@@ -146,7 +146,7 @@ TOGETHER: tuple[Callable[[Wish, Sequence[Wish]], Finding | None], ...] = (_overc
 
 def _short(wish: Wish, rivals: Sequence[Wish]) -> Finding:
     """The common case: more models than GPUs."""
-    slots = _fitting(wish)
+    slots = wish.slots
     asked = sum(rival.request.gpu * rival.request.replicas for rival in rivals)
     free = sum(slot.free for slot in slots)
     message = (
@@ -223,19 +223,10 @@ def _gated(wish: Wish) -> list[Finding]:
     return [finding("planning-model-gated", f"{wish.path}.model", message)]
 
 
-def _fitting(wish: Wish) -> list[Slot]:
-    return [slot for kind in wish.fitting for slot in wish.pool.kinds[kind]]
-
-
 def _rivals(wish: Wish, wishes: Sequence[Wish]) -> list[Wish]:
     """The models, this one included, that can only go where this one can."""
-    nodes = {slot.node.name for slot in _fitting(wish)}
-    return [
-        other
-        for other in wishes
-        if other.request.gpu_resource == wish.request.gpu_resource
-        and {slot.node.name for slot in _fitting(other)} <= nodes
-    ]
+    resource = wish.request.gpu_resource
+    return [other for other in wishes if other.request.gpu_resource == resource and other.nodes <= wish.nodes]
 
 
 def _names(things: object) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..gpu.capacity import GpuNode
+from ..gpu.nodes import GpuNode
 from .plan import Placement, Plan
 
 COLUMNS = ("NODE", "GPU", "MODEL", "NEEDS", "RESERVES", "FREE", "VERDICT")

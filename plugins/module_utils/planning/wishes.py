@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from ..gpu.capacity import GpuNode
-from .fields import quantity_value
+from ..gpu.nodes import GpuNode
+from ..gpu.quantity import mebibytes, millis
 from .memory import utilization
 from .models import ModelRequest
 from .nodes import Kind, Slot, usable
@@ -52,31 +52,40 @@ class Wish:
     """The memory sum on each kind of GPU of the pool."""
 
     @cached_property
-    def memory_mib(self) -> float:
+    def memory_mib(self) -> int:
         """Main memory of one replica."""
-        return quantity_value(self.request.memory) / 2**20
+        return mebibytes(self.request.memory)
 
     @cached_property
-    def cpu_millis(self) -> float:
+    def cpu_millis(self) -> int:
         """CPU of one replica."""
-        return quantity_value(self.request.cpu) * 1000
+        return millis(self.request.cpu)
 
     @cached_property
     def utilization(self) -> float:
         """The share of each of its GPUs that one replica reserves."""
         return utilization(effective(self.request), release(self.request.tag))
 
-    @property
+    @cached_property
     def fitting(self) -> list[Kind]:
         """The kinds of GPU on which the model can start."""
         return [kind for kind, found in self.fits.items() if found.verdict is not Verdict.NO]
 
+    @cached_property
+    def slots(self) -> list[Slot]:
+        """The slots on which the model can start, were they free."""
+        return [slot for kind in self.fitting for slot in self.pool.kinds[kind]]
+
+    @cached_property
+    def nodes(self) -> frozenset[str]:
+        """The nodes on which the model can start, were they free."""
+        return frozenset(slot.node.name for slot in self.slots)
+
     @property
     def urgency(self) -> tuple[int, int, float, int]:
         """Sorts the hardest to place first."""
-        nodes = sum(len(self.pool.kinds[kind]) for kind in self.fitting)
         need = max((found.needed for found in self.fits.values()), default=0.0)
-        return (nodes, -self.request.gpu, -need, self.index)
+        return (len(self.slots), -self.request.gpu, -need, self.index)
 
     def unsuitable(self, node: str) -> bool:
         """Whether the scheduler could put the model on this node although it must not run there."""

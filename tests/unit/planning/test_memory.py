@@ -24,7 +24,7 @@ from ansible_collections.inferops.vllm.plugins.module_utils.planning.models impo
     ModelRequest,
     Role,
 )
-from ansible_collections.inferops.vllm.plugins.module_utils.planning.models_catalogue import MODELS
+from ansible_collections.inferops.vllm.plugins.module_utils.planning.models_catalogue import MODELS, known_model
 from ansible_collections.inferops.vllm.plugins.module_utils.planning.plan import Verdict
 from ansible_collections.inferops.vllm.plugins.module_utils.planning.settings import effective, release
 from shared_data import shared_data
@@ -120,6 +120,31 @@ def test_kv_bytes_per_token_are_exact(cases):
             assert kv_bytes_per_token(asked.facts, effective(asked)) == pytest.approx(measured, rel=0.002)
             checked += 1
     assert checked > 40
+
+
+def test_latent_attention_is_exact_too(cases):
+    known = {**cases["models"]["deepseek-v2-lite"], "params": 15_706_484_224}
+    case = next(case for case in cases["measured"] if case["model"] == "deepseek-v2-lite")
+    asked = request(known, "bfloat16", tp=2)
+    measured = case["measured"]["kv_available_gib"] * 2**30 / case["measured"]["kv_tokens"]
+    assert kv_bytes_per_token(asked.facts, effective(asked)) == pytest.approx(measured, rel=0.002)
+
+
+def test_sliding_window_layers_are_padded_as_measured(cases):
+    """vLLM logs the cache as if every layer, padding included, kept the whole context."""
+    checked = 0
+    for case in cases["measured"]:
+        known = known_model(cases["models"][case["model"]]["hf"])
+        if not known or not known.facts.sliding_window:
+            continue
+        facts = known.facts
+        padded = facts.global_layers * (1 + -(-(facts.layers - facts.global_layers) // facts.global_layers))
+        per_token = 2 * facts.kv_heads * facts.head_dim * 2 * padded
+        measured = case["measured"]["kv_available_gib"] * 2**30 / case["measured"]["kv_tokens"]
+        assert per_token == pytest.approx(measured, rel=0.002)
+        assert facts.weights_gib == case["measured"]["weights_gib"]
+        checked += 1
+    assert checked == 3
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from ansible_collections.inferops.vllm.plugins.module_utils.catalogue import CATALOGUE
 from ansible_collections.inferops.vllm.plugins.module_utils.findings import Severity, fatal
-from ansible_collections.inferops.vllm.plugins.module_utils.planning import fields, parse
+from ansible_collections.inferops.vllm.plugins.module_utils.planning import parse
 from ansible_collections.inferops.vllm.plugins.module_utils.planning.limits import limits
 from ansible_collections.inferops.vllm.plugins.module_utils.planning.models import EngineSettings, Role
 from ansible_collections.inferops.vllm.plugins.module_utils.planning.models_catalogue import MODELS, known_model
@@ -22,6 +22,7 @@ from ansible_collections.inferops.vllm.plugins.module_utils.planning.parse impor
 )
 from ansible_collections.inferops.vllm.plugins.module_utils.planning.placement import plan_models
 from ansible_collections.inferops.vllm.plugins.module_utils.planning.plan import plan_from_dict
+from ansible_collections.inferops.vllm.plugins.module_utils.planning.startup import disk_gib
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -62,6 +63,13 @@ def test_own_arguments_replace_those_of_the_catalogue():
 def test_a_spec_corrects_the_catalogue():
     assert model(spec={"disk_gib": 96, "repository": "town/mirror"}).facts.disk_gib == 96.0
     assert model(spec={"repository": "town/mirror"}).repository == "town/mirror"
+
+
+def test_a_quantised_variant_forgets_the_size_of_the_16_bit_files():
+    plain, quantised = model(model="gemma-3-12b"), model(model="gemma-3-12b", spec={"quantization": "fp8"})
+    assert (quantised.facts.weights_gib, quantised.facts.disk_gib) == (None, None)
+    assert 0.5 < disk_gib(quantised) / disk_gib(plain) < 0.6
+    assert model(spec={"quantization": "fp8", "disk_gib": 25}).facts.disk_gib == 25.0
 
 
 def test_null_means_not_given():
@@ -150,13 +158,6 @@ def test_an_endless_structure_is_shown_briefly():
         _, found = problems(raw)
         assert found
         assert all(len(f[2]) < 1000 for f in found)
-
-
-@pytest.mark.parametrize(
-    ("text", "value"), [("4", 4), ("500m", 0.5), ("56Gi", 56 * 2**30), ("1.5G", 1.5e9), ("nonsense", 0)]
-)
-def test_quantities(text, value):
-    assert fields.quantity_value(text) == pytest.approx(value)
 
 
 def test_the_tables_and_the_types_have_the_same_fields():

@@ -48,3 +48,10 @@ def test_without_a_recorded_size_the_weights_count():
         }
     )[0]
     assert disk_gib(request) == pytest.approx(4.0)
+
+
+@pytest.mark.parametrize("rate", [0, -1, float("nan"), float("inf")])
+def test_a_line_that_carries_nothing(rate):
+    plan, findings = plan_models(models(E5), SITES["two-a100"], "bare_metal", download_mb_s=rate)
+    assert plan is None
+    assert [(f.code, f.subject) for f in findings] == [("planning-value-invalid", "vllm_download_mb_s")]
