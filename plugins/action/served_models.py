@@ -57,7 +57,7 @@ class ActionModule(FindingsAction):
         except Refusal as refusal:
             return Proof(findings=list(refusal.findings))
         self._secrets.add(key)
-        prober = Prober(site.connect, site.names(models), key, look=site.look, progress=self.progress)
+        prober = Prober(site.connect, site.services(models), key, look=site.look, progress=self.progress)
         return prober.prove(models, float(options["timeout"]), open_endpoints=options["check_open_endpoints"])
 
 

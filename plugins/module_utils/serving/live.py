@@ -13,11 +13,12 @@ from contextlib import contextmanager
 from typing import Any, Protocol
 
 from ..api_error import ApiError
+from ..chart.names import Names
 from ..findings import refuse
 from .diagnosis import Look, PodState, clean, look_at
-from .prober import Names, Unreachable
+from .prober import Services, Unreachable
 from .requests import Model
-from .workloads import Expected, Listed, engine_service, ready, router_service, terminating
+from .workloads import Expected, Listed, ready, terminating
 
 LOG_LINES = 60
 DEFAULT_PORT = 8000
@@ -41,7 +42,7 @@ class LiveSite:
     """One namespace of one cluster, read when asked. Nothing is ever written."""
 
     def __init__(self, cluster: Api, namespace: str, release: str) -> None:
-        self._cluster, self._namespace, self._release = cluster, namespace, release
+        self._cluster, self._namespace, self._names = cluster, namespace, Names(release)
         self._hidden: list[str] = []
 
     def _path(self, group: str, plural: str, name: str = "") -> str:
@@ -92,9 +93,9 @@ class LiveSite:
         self._hidden.append(value)
         return value
 
-    def names(self, models: Iterable[Model]) -> Names:
+    def services(self, models: Iterable[Model]) -> Services:
         """The Services to ask."""
-        return Names(router_service(self._release), {m.name: engine_service(self._release, m.name) for m in models})
+        return Services(self._names.router_service, {m.name: self._names.service(m.name) for m in models})
 
     @contextmanager
     def connect(self, service: str) -> Iterator[http.client.HTTPConnection]:
@@ -130,7 +131,7 @@ class LiveSite:
     def look(self, model: Model) -> Look:
         """Why the model's pod does not answer: its object, events and the ends of its logs."""
         try:
-            service = self._cluster.find(self._path("api/v1", "services", engine_service(self._release, model.name)))
+            service = self._cluster.find(self._path("api/v1", "services", self._names.service(model.name)))
             pods = self._pods(service or {})
             if not pods:
                 return look_at(None)

@@ -52,7 +52,7 @@ def no_look(_: Model) -> Look:
 
 
 @dataclass(frozen=True)
-class Names:
+class Services:
     """The Services to ask: the router's (None: there is none, the engines are asked) and each engine's by model."""
 
     router: str | None
@@ -101,7 +101,7 @@ class Prober:
     def __init__(
         self,
         connect: Connect,
-        names: Names,
+        services: Services,
         key: str,
         *,
         look: Callable[[Model], Look] = no_look,
@@ -110,7 +110,7 @@ class Prober:
         sleep: Callable[[float], None] = time.sleep,
         request_seconds: float = REQUEST_SECONDS,
     ) -> None:
-        self._connect, self._names, self._key = connect, names, key
+        self._connect, self._services, self._key = connect, services, key
         self._look, self._progress, self._clock, self._sleep = look, progress, clock, sleep
         self._request_seconds = request_seconds
 
@@ -127,7 +127,7 @@ class Prober:
         for model in answering:
             self._measure(model, proof)
             self._negatives(model, proof)
-        if answering and self._names.router:
+        if answering and self._services.router:
             self._listing(answering, proof)
         if open_endpoints and answering:
             self._open(answering, proof)
@@ -196,16 +196,16 @@ class Prober:
 
     def _poll(self, model: Model) -> Reading:
         request = main_probe(model).request(model)
-        front = self.ask(self._names.front(model), request)
+        front = self.ask(self._services.front(model), request)
         if front.status == 200:
             return diagnose(Scene(model, front, Attempt(), no_look(model)))
-        engine = self.ask(self._names.engines[model.name], request) if self._names.router else front
+        engine = self.ask(self._services.engines[model.name], request) if self._services.router else front
         return diagnose(Scene(model, front, engine, self._look(model)))
 
     def _measure(self, model: Model, proof: Proof) -> None:
         """Ask once more: the first answer includes warming up."""
         probe = main_probe(model)
-        attempt = self.ask(self._names.front(model), probe.request(model))
+        attempt = self.ask(self._services.front(model), probe.request(model))
         answer = attempt.answer
         if answer is None or answer.status != 200:
             message = f"it answered once, then: {attempt}"
@@ -218,7 +218,7 @@ class Prober:
 
     def _negatives(self, model: Model, proof: Proof) -> None:
         for probe in NEGATIVES:
-            attempt = self.ask(self._names.front(model), probe.request(model), probe.credential)
+            attempt = self.ask(self._services.front(model), probe.request(model), probe.credential)
             findings = self._judge_negative(model, probe, attempt)
             proof.findings += findings
             entry = {"model": model.name, "probe": probe.name, "status": attempt.status, "ok": not findings}
@@ -231,16 +231,16 @@ class Prober:
         return probe.judge(model, attempt.answer)[0]
 
     def _listing(self, models: Sequence[Model], proof: Proof) -> None:
-        attempt = self.ask(str(self._names.router), LISTING)
+        attempt = self.ask(str(self._services.router), LISTING)
         if attempt.answer is None:
             proof.findings.append(finding("serving-answer-error", "router", f"GET {LISTING.path}: {attempt}"))
         else:
             proof.findings += judge_listing(models, attempt.answer)
 
     def _open(self, models: Sequence[Model], proof: Proof) -> None:
-        opened = self._opened(str(self._names.router), ROUTER, models[0]) if self._names.router else []
+        opened = self._opened(str(self._services.router), ROUTER, models[0]) if self._services.router else []
         for model in models:
-            opened += self._opened(self._names.engines[model.name], ENGINE, model)
+            opened += self._opened(self._services.engines[model.name], ENGINE, model)
         proof.open_endpoints = [entry.to_dict() for entry in opened]
         proof.findings += judge_open(opened)
 

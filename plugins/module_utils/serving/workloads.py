@@ -3,8 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What Kubernetes must say about a served site: pods, claims, Services, Secrets, the ServiceMonitor.
 
-Pure checks over one :class:`Listed`; :data:`CHECKS` is the table. Object names are those that the vllm-stack chart
-gives (release ``vllm``: ``vllm-<model>-engine-service``, ``vllm-router-service``).
+Pure checks over one :class:`Listed`; :data:`CHECKS` is the table. Object names are those that the chart gives.
 """
 
 from __future__ import annotations
@@ -13,20 +12,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..chart.names import Names
 from ..findings import Finding, finding
 from .requests import Model
 
 Object = Mapping[str, Any]
-
-
-def engine_service(release: str, model: str) -> str:
-    """Name of a model's engine Service."""
-    return f"{release}-{model}-engine-service"
-
-
-def router_service(release: str) -> str:
-    """Name of the router's Service."""
-    return f"{release}-router-service"
 
 
 @dataclass(frozen=True)
@@ -41,6 +31,15 @@ class Expected:
     nodes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     runtime_class: str | None = "nvidia"
     secrets: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def router(self) -> str:
+        """The router's Service."""
+        return Names(self.release).router_service
+
+    def engine(self, model: Model) -> str:
+        """The model's engine Service."""
+        return Names(self.release).service(model.name)
 
 
 @dataclass(frozen=True)
@@ -89,9 +88,9 @@ def ready(pod: Object) -> bool:
 
 def check_pods(expected: Expected, listed: Listed) -> list[Finding]:
     """Every model and the router have a pod, and all of their pods are ready."""
-    owners = [(m.subject, engine_service(expected.release, m.name)) for m in expected.models]
+    owners = [(m.subject, expected.engine(m)) for m in expected.models]
     findings = []
-    for subject, service in [*owners, ("router", router_service(expected.release))]:
+    for subject, service in [*owners, ("router", expected.router)]:
         pods = listed.behind(service)
         if not pods:
             findings.append(finding("serving-pod-missing", subject, f"service/{service} selects no pod"))
@@ -108,7 +107,7 @@ def check_nodes(expected: Expected, listed: Listed) -> list[Finding]:
     findings = []
     for model in expected.models:
         planned = expected.nodes.get(model.name)
-        for pod in listed.behind(engine_service(expected.release, model.name)):
+        for pod in listed.behind(expected.engine(model)):
             node = (pod.get("spec") or {}).get("nodeName")
             if planned and node and node not in planned:
                 message = f"runs on {node}, the plan says {' or '.join(planned)}"
@@ -126,7 +125,7 @@ def check_runtime_class(expected: Expected, listed: Listed) -> list[Finding]:
             f"runtimeClassName is {pod['spec'].get('runtimeClassName') or 'not set'}, expected {wanted or 'not set'}",
         )
         for model in expected.models
-        for pod in listed.behind(engine_service(expected.release, model.name))
+        for pod in listed.behind(expected.engine(model))
         if (pod["spec"].get("runtimeClassName") or None) != wanted
     ]
 
@@ -140,7 +139,7 @@ def check_claims(expected: Expected, listed: Listed) -> list[Finding]:
     """Every claim that an engine pod mounts is bound."""
     findings = []
     for model in expected.models:
-        pods = listed.behind(engine_service(expected.release, model.name))
+        pods = listed.behind(expected.engine(model))
         for name in sorted({name for pod in pods for name in _claims_of(pod)}):
             claim = named(listed.claims, name)
             phase = ((claim or {}).get("status") or {}).get("phase") or "missing"
@@ -161,7 +160,7 @@ def endpoints(listed: Listed, service: str) -> list[str]:
 
 def expected_services(expected: Expected) -> list[str]:
     """The Services of the site, the router's first."""
-    return [router_service(expected.release), *(engine_service(expected.release, m.name) for m in expected.models)]
+    return [expected.router, *(expected.engine(m) for m in expected.models)]
 
 
 def check_services(expected: Expected, listed: Listed) -> list[Finding]:
@@ -193,7 +192,7 @@ def check_secrets(expected: Expected, listed: Listed) -> list[Finding]:
 
 def check_monitor(expected: Expected, listed: Listed) -> list[Finding]:
     """A ServiceMonitor selects the router's Service, by its labels and one of its ports."""
-    name = router_service(expected.release)
+    name = expected.router
     service = listed.service(name)
     if listed.monitors is None:
         return [finding("serving-monitor-kind-missing", "servicemonitor", "the cluster has no kind ServiceMonitor")]
@@ -251,8 +250,8 @@ def check(expected: Expected, listed: Listed) -> list[Finding]:
 
 def pods_summary(expected: Expected, listed: Listed) -> list[dict[str, Any]]:
     """The site's pods as a module returns them: model (None for the router), name, node, ready."""
-    owners: list[tuple[str | None, str]] = [(None, router_service(expected.release))]
-    owners += [(m.name, engine_service(expected.release, m.name)) for m in expected.models]
+    owners: list[tuple[str | None, str]] = [(None, expected.router)]
+    owners += [(m.name, expected.engine(m)) for m in expected.models]
     return [
         {"model": model, "name": pod["metadata"]["name"], "node": pod["spec"].get("nodeName"), "ready": ready(pod)}
         for model, service in owners

@@ -15,9 +15,9 @@ from contextlib import ExitStack, contextmanager, suppress
 import pytest
 from ansible_collections.inferops.vllm.plugins.module_utils.serving.diagnosis import Look, PodState
 from ansible_collections.inferops.vllm.plugins.module_utils.serving.prober import (
-    Names,
     Prober,
     Proof,
+    Services,
     Unreachable,
 )
 from ansible_collections.inferops.vllm.plugins.module_utils.serving.requests import Model
@@ -37,7 +37,7 @@ from tests.unit.serving.fakes import (
     serving,
 )
 
-NAMES = Names("router", {model.name: model.name for model in (*MODELS, RERANK)})
+SERVICES = Services("router", {model.name: model.name for model in (*MODELS, RERANK)})
 
 
 class Clock:
@@ -60,7 +60,7 @@ def prove(
     key: str = KEY,
     budget: float = 300,
     look: Callable[[Model], Look] | None = None,
-    names: Names = NAMES,
+    services: Services = SERVICES,
     said: list[str] | None = None,
     open_endpoints: bool = False,
 ) -> Proof:
@@ -78,7 +78,7 @@ def prove(
 
         prober = Prober(
             connect,
-            names,
+            services,
             key,
             look=look or (lambda _: Look(PodState.STARTING, "pod p: phase Running, not ready")),
             progress=(said if said is not None else []).append,
@@ -119,7 +119,9 @@ def test_no_model_is_no_pass() -> None:
 
 
 def test_an_engine_alone_is_proved_without_a_router() -> None:
-    proof = prove({"mistral": engine(CHAT)}, (CHAT,), names=Names(None, {"mistral": "mistral"}), open_endpoints=True)
+    proof = prove(
+        {"mistral": engine(CHAT)}, (CHAT,), services=Services(None, {"mistral": "mistral"}), open_endpoints=True
+    )
     assert codes(proof) == ["serving-engine-answers-without-key"]
     assert "/invocations" in {e["path"] for e in proof.open_endpoints}
 
@@ -347,8 +349,8 @@ def misbehaving(peer_does: Callable[[socket.socket, threading.Event], object]) -
 def test_a_half_open_connection_is_bounded_and_named(behaviour: str) -> None:
     started = time.monotonic()
     with misbehaving(PEERS[behaviour]) as port:
-        names = Names(None, {"mistral": "m"})
-        proof = Prober(lambda _: connection(port), names, KEY, request_seconds=0.2).prove((CHAT,), 0.1)
+        services = Services(None, {"mistral": "m"})
+        proof = Prober(lambda _: connection(port), services, KEY, request_seconds=0.2).prove((CHAT,), 0.1)
     assert time.monotonic() - started < 4
     assert codes(proof) == ["serving-model-loading"]
 
