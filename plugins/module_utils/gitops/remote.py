@@ -159,7 +159,7 @@ def environment(address: Address, credentials: Credentials, home: str, inherited
     """
     agent = () if credentials.ssh_key else ("SSH_AUTH_SOCK",)
     env = {name: inherited[name] for name in (*INHERITED, *agent) if name in inherited}
-    env |= {"HOME": home, "XDG_CONFIG_HOME": home, "GNUPGHOME": f"{home}/gnupg", "LC_ALL": "C", "LANGUAGE": ""}
+    env |= {"HOME": home, "XDG_CONFIG_HOME": home, "LC_ALL": "C", "LANGUAGE": ""}
     env |= {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_TERMINAL_PROMPT": "0"}
     env |= {"GIT_ASKPASS": "", "SSH_ASKPASS": "", "GIT_OPTIONAL_LOCKS": "0", "GIT_SSH_VARIANT": "ssh"}
     env["GIT_SSH_COMMAND"] = _ssh_command(home, bool(credentials.ssh_key))

@@ -29,7 +29,7 @@ from typing import IO
 from ..findings import Refusal, finding, refuse
 from ..suggest import did_you_mean
 from .remote import Credentials, check_branch, check_credentials, environment, normalise_key, parse_url, scrub
-from .stderr import explain
+from .stderr import explain, reason
 
 MINIMUM_GIT = (2, 31)
 """The first git that takes settings from its environment, which keeps a token out of argv and files."""
@@ -45,6 +45,9 @@ LOOK_BACK = 200
 """Commits that are fetched to answer a question about history."""
 
 BOTS_EMAIL = "inferops-vllm@localhost"
+KEYRING = "gpg"
+"""Short, and high up in the folder: the agent's sockets are in it, and their paths may have 107 bytes."""
+
 REMOTE_HEADS = "refs/remotes/origin/"
 
 
@@ -98,28 +101,34 @@ class Repository:
         self.known = Heads({})
 
     def __enter__(self) -> Repository:
-        program = git_program()
         try:
-            self.folder = Path(tempfile.mkdtemp(prefix=TEMPORARY))
-            self._lock = _hold(self.folder)
-            remove_stale(Path(tempfile.gettempdir()))
-            self.home = self.folder / "home"
-            self.home.mkdir(mode=0o700)
-            self._write_credentials()
+            self._prepare(git_program())
         except OSError as error:
             self.__exit__(None, None, None)
             raise _no_folder(error) from error
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def _prepare(self, program: str) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix=TEMPORARY))
+        self._lock = _hold(self.folder)
+        remove_stale(Path(tempfile.gettempdir()))
+        self.home = self.folder / "home"
+        self.home.mkdir(mode=0o700)
+        self._write_credentials()
         self._git = [program, "--git-dir", str(self.folder / "git")]
         self.env = environment(self.address, self.credentials, str(self.home), os.environ)
+        self.env["GNUPGHOME"] = str(self.folder / KEYRING)
         self.run("init", "--quiet", "--bare", "--template=", str(self.folder / "git"))
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if (folder := getattr(self, "folder", None)) is not None:
-            if (folder / "home" / "gnupg").exists():
-                _stop_gpg_agent(folder / "home" / "gnupg")
+            if (folder / KEYRING).exists():
+                _stop_gpg_agent(folder / KEYRING)
             shutil.rmtree(folder, ignore_errors=True)
         if (lock := getattr(self, "_lock", None)) is not None:
             lock.close()
@@ -358,7 +367,7 @@ class Repository:
 
     def _import_key(self, key: str) -> str:
         """The fingerprint of an armoured private GnuPG key, imported into a keyring that lives as long as we."""
-        (self.home / "gnupg").mkdir(mode=0o700, exist_ok=True)
+        (self.folder / KEYRING).mkdir(mode=0o700, exist_ok=True)
         gpg = shutil.which("gpg")
         if gpg is None:
             raise refuse("gitops-signing", "sign_key", "gpg is not installed")
@@ -368,7 +377,8 @@ class Repository:
         )
         fingerprint = re.search(r"^sec:.*\n(?:fpr|fp2):+([0-9A-F]{40,64}):", done.stdout.decode(), re.MULTILINE)
         if done.returncode or not fingerprint:
-            raise refuse("gitops-signing", "sign_key", "is not an armoured private GnuPG key")
+            said = reason(scrub(done.stderr.decode(errors="replace"), Credentials(ssh_key=key).secrets()))
+            raise refuse("gitops-signing", "sign_key", f"is not an armoured private GnuPG key that gpg takes: {said}")
         return fingerprint[1]
 
 
