@@ -15,6 +15,7 @@ from ansible.module_utils.urls import open_url
 from ansible_collections.inferops.vllm.plugins.module_utils.findings import Refusal, finding, raise_if_fatal
 from ansible_collections.inferops.vllm.plugins.module_utils.gpu.nodes import GpuNode, node_from_dict
 from ansible_collections.inferops.vllm.plugins.module_utils.planning.huggingface import Fetch, check_hub
+from ansible_collections.inferops.vllm.plugins.module_utils.planning.models import ModelRequest
 from ansible_collections.inferops.vllm.plugins.module_utils.planning.parse import parse_models, request_to_dict
 from ansible_collections.inferops.vllm.plugins.module_utils.planning.placement import plan_models
 from ansible_collections.inferops.vllm.plugins.module_utils.planning.refusals import tight_is_fatal
@@ -52,10 +53,21 @@ class ActionModule(FindingsAction):
         return {
             "plan": plan.to_dict(),
             "models": [request_to_dict(request) for request in requests],
+            "served": [_served(request) for request in requests],
             "table": table(plan, nodes),
             "hub": [asdict(model) for model in hub],
             "findings": findings,
         }
+
+
+def _served(request: ModelRequest) -> dict[str, Any]:
+    """What clients see of a model: the form that served_models takes."""
+    return {
+        "name": request.name,
+        "repository": request.repository,
+        "role": request.role.value,
+        "embedding_dimension": request.facts.embedding_dimension,
+    }
 
 
 def _nodes(plain: list[dict[str, Any]]) -> list[GpuNode]:

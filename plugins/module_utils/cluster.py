@@ -185,8 +185,7 @@ class Cluster:
         try:
             yield connection
         finally:
-            connection.close()
-            stream.websocket.close()
+            connection.close()  # the forwarding thread sees the end of the socket and closes the stream itself
 
     def _send(
         self, method: str, path: str, query: Mapping[str, Any], body: str | None, content_type: str

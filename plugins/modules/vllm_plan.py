@@ -123,6 +123,11 @@ models:
   returned: success
   type: list
   elements: dict
+served:
+  description: The models as M(inferops.vllm.served_models) takes them (name, repository, role, embedding_dimension).
+  returned: success
+  type: list
+  elements: dict
 table:
   description: The plan as lines for the console.
   returned: success

@@ -91,13 +91,25 @@ class FindingsAction(ActionBase):
 
     def _options(self) -> dict[str, Any]:
         validator = ArgumentSpecValidator({**_argument_spec(self.MODULE, self.SECRET_OPTIONS)}, **self.SPEC_RULES)
-        checked = validator.validate(dict(self._task.args))
+        checked = validator.validate(_plain(self._task.args))
         self._secrets = set(checked._no_log_values)
         if checked.error_messages:
             raise Refusal(
                 finding("options-invalid", f"module {self.MODULE}", message) for message in checked.error_messages
             )
         return checked.validated_parameters
+
+
+def _plain(value: Any) -> Any:
+    """``value`` in Python's own types: Ansible tags what it templates, and YAML emitters refuse its subclasses."""
+    if isinstance(value, dict):
+        return {_plain(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    for kind in (bool, int, float, str):
+        if isinstance(value, kind):
+            return kind(value)
+    return value
 
 
 def _finish(outcome: dict[str, Any], secrets: set[str]) -> dict[str, Any]:

@@ -197,9 +197,10 @@ def _models(settings: Mapping[str, Any]) -> Iterator[Finding]:
 def _budgets(settings: Mapping[str, Any]) -> Iterator[Finding]:
     numbers = {
         "vllm_download_mb_s": settings["vllm_download_mb_s"],
-        "vllm_router.replicas": settings["vllm_router"]["replicas"],
         **{f"vllm_timeouts.{key}": value for key, value in settings["vllm_timeouts"].items()},
     }
+    if settings["vllm_router"]["replicas"] is not None:
+        numbers["vllm_router.replicas"] = settings["vllm_router"]["replicas"]
     for name, value in numbers.items():
         if value < 1:
             yield finding("site-variable-value", name, f"must be at least 1, not {value}")
