@@ -9,6 +9,8 @@ The formula, its sources and how far it is off are in docs/memory-fit.md.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from .models import ModelFacts, ModelRequest
 from .plan import Fit, Verdict
@@ -52,30 +54,51 @@ def torch_total(memory_mib: int) -> float:
     return max(0.0, memory_mib / 1024 - DRIVER_RESERVE)
 
 
+@dataclass(frozen=True)
+class Sum:
+    """The terms of the sum before the verdict; ``total`` is None when the GPU's memory is not known."""
+
+    total: float | None
+    reserved: float
+    weights: float
+    activation: float
+    overhead: float
+    needed: float
+    longest: Callable[[float], int]
+    """The longest request, in tokens, whose KV cache fits into so many GiB."""
+
+    @property
+    def room(self) -> float:
+        """What is left for the KV cache."""
+        return self.reserved - self.weights - self.activation - self.overhead
+
+
 def fit(request: ModelRequest, gpu_memory_gib: float | None, vllm_version: str, product: str | None = None) -> Fit:
     """Whether the model fits on GPUs of ``gpu_memory_gib`` (torch's total; None when unknown), and the whole sum.
 
     ``vllm_version`` is a version or image tag; of one that does not tell (``latest``) the larger constants are
     taken. ``product`` decides vLLM's default batch, as in vLLM itself. Never raises.
     """
-    settings, version = effective(request), release(vllm_version)
-    total = gpu_memory_gib or 0.0
-    reserved = total * utilization(settings, version)
+    facts, settings, version = request.facts, effective(request), release(vllm_version)
     tokens, sequences = batch(settings, gpu_memory_gib, product)
-    weights = weights_gib(request.facts, settings)
-    activation = activation_gib(request.facts, version, tokens, sequences)
-    overhead = _non_torch(version, settings.tensor_parallel) + _graphs(version, settings.eager)
-    room = reserved - weights - activation - overhead
-    needed = kv_gib(request.facts, settings, settings.max_model_len, tokens)
-    verdict, reason = _verdict(request.facts, settings, tokens, gpu_memory_gib, reserved, weights, room, needed)
+    found = Sum(
+        total=gpu_memory_gib,
+        reserved=(gpu_memory_gib or 0.0) * utilization(settings, version),
+        weights=weights_gib(facts, settings),
+        activation=activation_gib(facts, version, tokens, sequences),
+        overhead=_non_torch(version, settings.tensor_parallel) + _graphs(version, settings.eager),
+        needed=kv_gib(facts, settings, settings.max_model_len, tokens),
+        longest=lambda room: longest(facts, settings, tokens, room),
+    )
+    verdict, reason = _verdict(found, settings)
     return Fit(
-        total=round(total, 2),
-        reserved=round(reserved, 2),
-        weights=round(weights, 2),
-        activation=round(activation, 2),
-        overhead=round(overhead, 2),
-        kv_room=round(room, 2) if total else 0.0,
-        kv_needed=round(needed, 2),
+        total=round(found.total or 0.0, 2),
+        reserved=round(found.reserved, 2),
+        weights=round(found.weights, 2),
+        activation=round(found.activation, 2),
+        overhead=round(found.overhead, 2),
+        kv_room=round(found.room, 2) if found.total else 0.0,
+        kv_needed=round(found.needed, 2),
         verdict=verdict,
         reason=reason,
     )
@@ -165,35 +188,34 @@ def _graphs(version: tuple[int, int] | None, eager: bool) -> float:
     return CUDA_GRAPHS if not eager and (version or NEWEST) >= (0, 20) else 0.0
 
 
-def _verdict(
-    facts: ModelFacts,
-    settings: Effective,
-    tokens: int,
-    total: float | None,
-    reserved: float,
-    weights: float,
-    room: float,
-    needed: float,
-) -> tuple[Verdict, str]:
-    length = settings.max_model_len
+def _verdict(found: Sum, settings: Effective) -> tuple[Verdict, str]:
+    total, room, needed, length = found.total, found.room, found.needed, settings.max_model_len
     if total is None:
         return Verdict.UNKNOWN, "the memory of the GPU is not known"
-    if weights >= total:
-        return Verdict.NO, f"the weights alone take {weights:.1f} of {total:.1f} GiB"
-    if reserved > total - START_RESERVE[settings.tensor_parallel > 1]:
-        return Verdict.NO, f"vLLM would ask for {reserved:.1f} GiB, more than is free on an idle GPU of {total:.1f} GiB"
-    if room <= 0:
-        return Verdict.NO, f"{-room:.1f} GiB are missing before any KV cache"
-    if room < needed:
-        most = longest(facts, settings, tokens, room)
-        return Verdict.NO, (
-            f"one request of {length} tokens needs {needed:.1f} GiB of KV cache, {room:.1f} GiB are left"
-            f" (enough for {most} tokens)"
-        )
+    refusal = _refusal(found, total, settings)
+    if refusal:
+        return Verdict.NO, refusal
+    verdict = Verdict.TIGHT if room - needed < TIGHT else Verdict.FITS
     if not needed:
-        return (Verdict.TIGHT if room < TIGHT else Verdict.FITS), f"{room:.1f} GiB spare, no KV cache"
-    reason = f"{room:.1f} GiB of KV cache, {room / needed:.1f} requests of {length} tokens"
-    return (Verdict.TIGHT if room - needed < TIGHT else Verdict.FITS), reason
+        return verdict, f"{room:.1f} GiB spare, no KV cache"
+    return verdict, f"{room:.1f} GiB of KV cache, {room / needed:.1f} requests of {length} tokens"
+
+
+def _refusal(found: Sum, total: float, settings: Effective) -> str:
+    """Why vLLM would stop, in the order in which it would notice; empty if it would not."""
+    room = found.room
+    if found.weights >= total:
+        return f"the weights alone take {found.weights:.1f} of {total:.1f} GiB"
+    if found.reserved > total - START_RESERVE[settings.tensor_parallel > 1]:
+        return f"vLLM would ask for {found.reserved:.1f} GiB, more than is free on an idle GPU of {total:.1f} GiB"
+    if room <= 0:
+        return f"{-room:.1f} GiB are missing before any KV cache"
+    if room < found.needed:
+        return (
+            f"one request of {settings.max_model_len} tokens needs {found.needed:.1f} GiB of KV cache,"
+            f" {room:.1f} GiB are left (enough for {found.longest(room)} tokens)"
+        )
+    return ""
 
 
 def longest(facts: ModelFacts, settings: Effective, tokens: int, room: float) -> int:

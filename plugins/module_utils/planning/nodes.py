@@ -97,10 +97,6 @@ class Inventory:
         slots = self.slots.get(resource, {})
         return sorted((slots[name] for name in nodes if name in slots), key=lambda slot: slot.order)
 
-    def labels_with(self, value: str) -> list[str]:
-        """Keys of the labels that have this value on some node: where a value under a wrong key belongs."""
-        return sorted({key for node in self.all for key, held in node.labels.items() if held == value})
-
     def values_of(self, key: str) -> list[str]:
         """All values that a label has."""
         return sorted({node.labels[key] for node in self.all if key in node.labels})

@@ -5,21 +5,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
-from dataclasses import asdict
 from typing import Any
 
 from ..findings import Finding, finding
 from ..gpu.nodes import GpuNode
+from ..gpu.products import normalise
+from ..gpu.select import near_miss
 from ..suggest import did_you_mean
 from .fields import show
 from .models import Pin
 from .nodes import HOSTNAME, PRODUCT, VGPU, Inventory
 from .plan import SelectorRequirement
-
-NOISE = re.compile(r"^(nvidia|grid)[ -]|[ _-]+", re.IGNORECASE)
-
 
 Found = tuple[dict[str, GpuNode], tuple[SelectorRequirement, ...], list[Finding]]
 """Nodes by name, the label requirements that led to them, and why there are none."""
@@ -49,7 +46,7 @@ def selector(
     """The node affinity of a model that the plan put on the ``chosen`` nodes.
 
     Bare metal pins the hostnames. A vGPU pod goes wherever the labels match; if they also match nodes that are
-    ``unsuitable`` (another size, not listed), the hostnames are added.
+    ``unsuitable`` (another size, not listed, promised to another model), the hostnames are added.
     """
     hostnames = SelectorRequirement(HOSTNAME, tuple(dict.fromkeys(node.hostname for node in chosen)))
     if gpu_mode == "bare_metal" or pin.node or pin.expression:
@@ -64,8 +61,8 @@ def selector(
 
 def unknown_node(inventory: Inventory, name: str, subject: str) -> Finding:
     """There is no such node; perhaps the name is the value of a label instead."""
-    elsewhere = [key for key in inventory.labels_with(name) if key != HOSTNAME]
-    hint = f"; it is the value of {' and '.join(elsewhere)}" if elsewhere else did_you_mean(name, inventory.by_name)
+    guess = did_you_mean(name, inventory.by_name)
+    hint = guess or f"; {near_miss(inventory.all, HOSTNAME, name)}"
     return finding("planning-node-unknown", subject, f"there is no GPU node '{name}'{hint}")
 
 
@@ -100,30 +97,22 @@ def _products(inventory: Inventory, product: str) -> tuple[str, ...]:
     values = inventory.values_of(PRODUCT)
     if product in values:
         return (product,)
-    return tuple(value for value in values if _plain(value) == _plain(product)) or (product,)
-
-
-def _plain(product: str) -> str:
-    return NOISE.sub("", product).lower()
+    meant = (normalise(product) or "").lower()
+    return tuple(value for value in values if (normalise(value) or "").lower() == meant) or (product,)
 
 
 def _nothing(inventory: Inventory, key: str, value: str, subject: str) -> Finding:
-    if key == VGPU and not inventory.labelled(VGPU, ("true",)):
+    holders = inventory.labelled(key, (value,))
+    if key == VGPU and not holders:
         return finding("planning-no-vgpu", "vllm_gpu_mode", f"is vgpu, but no GPU node has the label {VGPU}=true")
-    hint = _near_miss(inventory, key, value)
-    return finding("planning-selector-matches-nothing", subject, f"no eligible GPU node has {key}={value}{hint}")
-
-
-def _near_miss(inventory: Inventory, key: str, value: str) -> str:
-    """What was probably meant: the value under another key, another value of the key, or another key."""
-    elsewhere = [other for other in inventory.labels_with(value) if other != key]
-    if elsewhere:
-        return f"; '{value}' is the value of {' and '.join(elsewhere)}"
-    values = inventory.values_of(key)
-    if not values:
-        keys = {label for node in inventory.all for label in node.labels}
-        return f"; no GPU node has a label {key}{did_you_mean(key, keys)}"
-    return did_you_mean(value, values) or f"; its values are {', '.join(values[:8])}"
+    hint = near_miss(inventory.all, key, value)
+    if holders:
+        hint = f"{', '.join(list(holders)[:8])} excluded by vllm_gpu_nodes, the GPU mode or the other pins"
+    return finding(
+        "planning-selector-matches-nothing",
+        subject,
+        f"no eligible GPU node has {key}={value}; {hint or 'none is near'}",
+    )
 
 
 def _by_name(inventory: Inventory, name: str, subject: str) -> tuple[dict[str, GpuNode], list[Finding]]:
@@ -145,7 +134,7 @@ def _by_expression(
         return {}, [finding("planning-jmespath-missing", subject, "the Python library jmespath is not installed")]
     try:
         compiled = jmespath.compile(expression)
-        matched = {name: node for name, node in found.items() if _true(compiled.search(asdict(node)))}
+        matched = {name: node for name, node in found.items() if _true(compiled.search(node.to_dict()))}
     except (jmespath.exceptions.JMESPathError, ValueError, TypeError, AttributeError, RecursionError) as error:
         reason = show(str(error).partition("\n")[0])
         return {}, [finding("planning-expression-invalid", subject, f"is not a JMESPath expression: {reason}")]

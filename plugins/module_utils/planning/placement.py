@@ -28,8 +28,6 @@ ATTEMPTS = 4
 RANK = {Verdict.FITS: 0, Verdict.TIGHT: 1, Verdict.UNKNOWN: 2}
 MODES = ("bare_metal", "vgpu")
 
-Selectors = dict[object, tuple[SelectorRequirement, ...]]
-
 
 def plan_models(
     requests: Sequence[ModelRequest],
@@ -56,8 +54,8 @@ def plan_models(
     findings += [refusal(wish, wishes) for wish in unplaced]
     if findings:
         return None, list(dict.fromkeys(findings))
-    selectors: Selectors = {}
-    placements = tuple(_placement(wish, placed[wish.index], inventory, gpu_mode, selectors) for wish in wishes)
+    placing = Placing(inventory, gpu_mode, _exact(wishes, placed))
+    placements = tuple(placing.placement(wish, placed[wish.index]) for wish in wishes)
     threshold, slow = startup(requests, download_mb_s, path)
     return Plan(placements, threshold), warnings(wishes, placements, inventory, gpu_mode) + slow
 
@@ -195,19 +193,49 @@ class Attempt:
             room.cpu_millis -= sign * wish.cpu_millis
 
 
-def _placement(wish: Wish, slots: list[Slot], inventory: Inventory, gpu_mode: str, selectors: Selectors) -> Placement:
-    chosen = list({slot.node.name: slot.node for slot in slots}.values())
-    key = (id(wish.pool), tuple(wish.fitting), tuple(node.name for node in chosen))
-    if key not in selectors:
-        selectors[key] = selector(
-            inventory, gpu_mode, wish.request.placement, wish.pool.requirements, chosen, wish.unsuitable
-        )
-    return Placement(
-        model=wish.request.name,
-        nodes=tuple(node.name for node in chosen),
-        selector=selectors[key],
-        gpu_resource=wish.request.gpu_resource,
-        gpus=wish.request.gpu,
-        # Replicas on unlike GPUs: the one with the least to spare speaks for all.
-        fit=min((wish.fits[slot.kind] for slot in slots), key=lambda one: one.kv_room - one.kv_needed),
+def _exact(wishes: list[Wish], placed: dict[int, list[Slot]]) -> bool:
+    """Whether the plan only holds if each model runs on exactly the nodes that it names.
+
+    One GPU a model is found by the scheduler wherever labels match. It knows nothing, though, of fractions of a
+    shared GPU and of the volume that replicas share, and it may break up the GPUs that a larger model needs together.
+    """
+    return any(
+        wish.request.gpu > 1 or wish.request.replicas > 1 or any(slot.shared for slot in placed[wish.index])
+        for wish in wishes
     )
+
+
+class Placing:
+    """Turns the chosen slots into placements; equal selectors are worked out once."""
+
+    def __init__(self, inventory: Inventory, gpu_mode: str, exact: bool) -> None:
+        self._inventory = inventory
+        self._gpu_mode = gpu_mode
+        self._exact = exact
+        self._selectors: dict[object, tuple[SelectorRequirement, ...]] = {}
+
+    def placement(self, wish: Wish, slots: list[Slot]) -> Placement:
+        """The placement of one model on its slots, one slot a replica."""
+        chosen = {slot.node.name: slot.node for slot in slots}
+        key = (id(wish.pool), tuple(wish.fitting), tuple(chosen))
+        if key not in self._selectors:
+            self._selectors[key] = self._selector(wish, chosen)
+        return Placement(
+            model=wish.request.name,
+            nodes=tuple(chosen),
+            selector=self._selectors[key],
+            gpu_resource=wish.request.gpu_resource,
+            gpus=wish.request.gpu,
+            # Replicas on unlike GPUs: the one with the least to spare speaks for all.
+            fit=min((wish.fits[slot.kind] for slot in slots), key=lambda one: one.kv_room - one.kv_needed),
+        )
+
+    def _selector(self, wish: Wish, chosen: dict[str, GpuNode]) -> tuple[SelectorRequirement, ...]:
+        return selector(
+            self._inventory,
+            self._gpu_mode,
+            wish.request.placement,
+            wish.pool.requirements,
+            list(chosen.values()),
+            (lambda name: name not in chosen) if self._exact else wish.unsuitable,
+        )

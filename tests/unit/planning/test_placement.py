@@ -241,6 +241,21 @@ def test_a_node_that_is_down_does_not_change_the_selector():
     )
 
 
+@pytest.mark.parametrize(
+    ("entries", "resource"),
+    [
+        ([{**MISTRAL, "gpu": 2}, E5], {}),
+        ([{**MISTRAL, "replicas": 2}, E5], {}),
+        ([{**MISTRAL, "vllm": {"gpu_memory_utilization": 0.9}}, E5], {"sharing": "time-slicing", "replicas": 2}),
+    ],
+)
+def test_what_the_scheduler_could_break_up_is_tied_to_hosts(entries, resource):
+    nodes = [node(name, GRID_80C, 2, vgpu=True, **resource) for name in ("a", "b")]
+    plan = planned(models(*entries), nodes, "vgpu")
+    assert selector(plan, "mistral")[-1] == ("kubernetes.io/hostname", ("a",))
+    assert selector(plan, "embeddings")[-1] == ("kubernetes.io/hostname", ("b",))
+
+
 def test_vgpu_restricted_to_listed_nodes():
     nodes = [node("a", GRID_80C, 1, vgpu=True), node("b", GRID_80C, 1, vgpu=True)]
     plan = planned([SEED[0]], nodes, "vgpu", gpu_nodes=["b"])
@@ -264,7 +279,7 @@ def test_pins_are_kept_in_the_selector():
         ({"node": "vgpu2"}, "did you mean 'vgpu-2'?"),
         ({"labels": {"kubernetes.io/hostname": "GRID-A100D-80C"}}, "value of nvidia.com/gpu.product"),
         ({"product": "GRID-A100D-40C"}, "did you mean 'GRID-A100D-"),
-        ({"product": "T4"}, "its values are GRID-A100D-20C, GRID-A100D-80C"),
+        ({"product": "T4"}, "nvidia.com/gpu.product is one of GRID-A100D-20C, GRID-A100D-80C"),
         ({"labels": {"nvidia.com/gpu.prodct": "x"}}, "did you mean 'nvidia.com/gpu.product'?"),
     ],
 )
@@ -275,13 +290,19 @@ def test_near_misses(placement, hint):
 
 def test_product_in_the_list_of_nodes():
     (found,) = refused(SEED, SITES["vgpu"], "vgpu", gpu_nodes=["GRID-A100D-80C"])
-    assert "it is the value of nvidia.com/gpu.product" in found.message
+    assert "is the value of nvidia.com/gpu.product on node vgpu-2" in found.message
 
 
 def test_pin_to_a_node_that_the_gpu_mode_excludes():
     nodes = [*SITES["vgpu"], node("metal", A100, 1)]
     (found,) = refused([model(placement={"node": "metal"})], nodes, "vgpu")
     assert found.code == "planning-selector-matches-nothing"
+
+
+def test_a_label_of_excluded_nodes_only():
+    nodes = [node("a", A100, 1, labels={"zone": "x"}), node("b", A100, 1)]
+    (found,) = refused([model(placement={"labels": {"zone": "x"}})], nodes, gpu_nodes=["b"])
+    assert "a excluded by vllm_gpu_nodes" in found.message
 
 
 def test_without_jmespath(monkeypatch):
