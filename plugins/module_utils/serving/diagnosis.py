@@ -86,6 +86,8 @@ BLOCKING = frozenset(
 )
 NOISE = re.compile(r"See root cause above|leaked semaphore|resource_tracker|^\s*warnings\.warn")
 TELLING = re.compile(r"Error\b|error:|Exception|Killed|terminated|No available memory|out of memory", re.IGNORECASE)
+CALM = re.compile(r"^(\([^)]*\)\s*)?(DEBUG|INFO|WARNING)\b")
+"""A warning may quote an error that has not happened."""
 LOG_PREFIX = re.compile(r"^(\([^)]*\)\s*)?(ERROR|CRITICAL|INFO|WARNING)\s+[\d:. -]+(\[[^\]]*\]\s*)?")
 
 CAUSES: tuple[tuple[str, str], ...] = (
@@ -129,7 +131,7 @@ def clean(text: str, secrets: Iterable[str] = ()) -> str:
 def telling_line(log: str, secrets: Iterable[str] = ()) -> str:
     """The line of a log that says most: the last one that names an error, else the last one; empty for no log."""
     lines = [line for line in log.splitlines() if line.strip() and not NOISE.search(line)]
-    telling = [line for line in lines if TELLING.search(line)] or lines
+    telling = [line for line in lines if TELLING.search(line) and not CALM.match(line)] or lines
     return clean(telling[-1], secrets) if telling else ""
 
 
@@ -255,7 +257,7 @@ def _no_such_path(answer: Answer | None) -> bool:
 
 Rule = tuple[Callable[[Scene], bool], Callable[[Scene], Reading]]
 RULES: tuple[Rule, ...] = (
-    (lambda s: s.router.status == 200, lambda _: Reading(None, "answers through the router")),
+    (lambda s: s.router.status == 200, lambda _: Reading(None, "answers")),
     (lambda s: s.engine.status == 200, _router_fault),
     (_is(PodState.CRASHING), _pod_rule("serving-model-crashed", 0)),
     (_is(PodState.KILLED), _pod_rule("serving-startup-budget", None)),

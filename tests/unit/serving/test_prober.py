@@ -152,7 +152,7 @@ def test_waits_until_the_model_has_loaded_and_says_so_on_change_only() -> None:
     proof = prove({"router": late, "mistral": None}, (CHAT,), said=said)
     assert codes(proof) == []
     assert len(said) == 2
-    assert said[-1] == "mistral: answers through the router"
+    assert said[-1] == "mistral: answers"
 
 
 def looked(state: PodState, *lines: str) -> Callable[[Model], Look]:
