@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: vllm_values
 short_description: Makes the files of the vLLM wrapper chart, and checks every key and engine argument
-version_added: "0.1.0"
+version_added: 0.1.0
 description:
   - Turns models (RV(ignore:models) of M(inferops.vllm.vllm_plan)), the plan and the settings of a site into the files
     that Argo CD deploys. C(Chart.yaml), C(values.yaml), C(gpu-test.yml) and C(templates/metrics-service.yml).
@@ -165,7 +165,7 @@ options:
 extends_documentation_fragment:
   - inferops.vllm.findings
 author:
-  - The inferops.vllm maintainers (@inferops)
+  - The inferops.vllm maintainers
 """
 
 EXAMPLES = r"""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
 
 from ..findings import refuse
 from ..suggest import did_you_mean
@@ -22,6 +23,7 @@ ALIAS = "vllm"
 ROUTER_REPOSITORY = "ghcr.io/vllm-project/production-stack/router"
 
 
+@cache
 def order(version: str) -> tuple[int, ...]:
     """The numbers of a version, for comparisons: ``0.1.10`` is newer than ``0.1.9``."""
     return tuple(int(number) for number in re.findall(r"\d+", version))

@@ -36,11 +36,6 @@ Path_ = tuple[str | int, ...]
 Objects = dict[tuple[str, str], dict[str, Any]]
 """(kind, name) -> manifest."""
 
-DEFAULTS = frozenset(
-    ("routerSpec.replicaCount", "servingEngineSpec.runtimeClassName", "routerSpec.resources.requests.cpu")
-)
-"""Leaves that we write although they equal the chart's default, because a reader must see them."""
-
 
 @dataclass(frozen=True)
 class Helm:
@@ -106,7 +101,7 @@ def check_render(helm: Helm, values: dict[str, Any], *, seconds: float = 30.0) -
         if time.monotonic() > deadline:
             found.append(finding("values-render-skipped", helm.chart, f"the time was up at {dotted(path)}"))
             break
-        if dotted(path) not in DEFAULTS and not matters(helm, values, path, text):
+        if not matters(helm, values, path, text):
             subject = f"{helm.settings.alias}.{dotted(path)}"
             found.append(finding("values-render-no-effect", subject, "changes nothing in the rendered chart"))
     return found

@@ -59,7 +59,7 @@ class ChartSettings:
     router: Router = field(default_factory=Router)
     service_monitor: bool = True
     monitor_labels: dict[str, str] = field(default_factory=lambda: {"release": "prometheus-stack"})
-    wrapper_version: str = "0.1.0"
+    wrapper_version: str = "0.1.6"
     test_image: str = "nvidia/cuda:12.2.0-base-ubuntu22.04"
     extra_values: dict[str, Any] = field(default_factory=dict)
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from ..findings import Finding, finding
@@ -132,7 +133,7 @@ class _Check:
         name = "--" + name[2:].replace("_", "-") if name.startswith("--") else name
         runs = accepted_in(name)
         if not runs:
-            hint = did_you_mean(name, self.table.options) or did_you_mean(name, ever())
+            hint = _suggestion(name, self.table.version)
             self.report("engine-argument-unknown", index, f"{name} is no option of {self.name}{hint}")
             return
         removed = order(runs[0][0]) < order(self.table.version)
@@ -203,6 +204,12 @@ class _Check:
                 message = f"{given.typed} is also given at {before}: the last one counts, here this one"
                 self.report("engine-argument-duplicate", given.index, message)
             first[name] = given
+
+
+@cache
+def _suggestion(name: str, version: str) -> str:
+    """The option of this version, or else of any, that a misspelt one may mean."""
+    return did_you_mean(name, table(version).options) or did_you_mean(name, ever())
 
 
 Row = tuple[int, str, str]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
 
 from ..findings import Finding, Severity, finding
 from .table import versions
@@ -18,6 +19,7 @@ OTHER_TAGS = "lmcache/"
 TAG = re.compile(r"v?(?P<version>\d+\.\d+\.\d+(?:\.\d+)?(?:\.?post\d+)?)(?:[-+].*)?")
 
 
+@cache
 def order(version: str) -> tuple[int, ...]:
     """The numbers of a version, for comparisons; a patch that is not named counts as 0 (0.8.5 < 0.8.5.post1)."""
     return tuple(int(number) for number in re.findall(r"\d+", version))
