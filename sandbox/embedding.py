@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The inferops.vllm maintainers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Deterministic text embeddings: a hashed bag of words and letter triples, so that texts with much in common are near."""
+"""Deterministic text embeddings: hashed words and letter triples, so that texts with much in common are near."""
 
 from __future__ import annotations
 

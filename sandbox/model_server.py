@@ -23,10 +23,14 @@ from sandbox.embedding import embed
 
 Answer = tuple[int, Any]
 SERVER = "simulated-vllm"
+SLOW_SECONDS = 3.0
 NOT_FOUND: Answer = (404, {"detail": "Not Found"})
 UNAUTHORIZED: Answer = (401, {"error": "Unauthorized"})
-CONTEXT = ("This model's maximum context length is {limit} tokens. However, you requested {asked} tokens "
-           "({prompt} in the messages, {completion} in the completion). Please reduce the length of the messages or completion.")
+CONTEXT = (
+    "This model's maximum context length is {limit} tokens. However, you requested {asked} tokens "
+    "({prompt} in the messages, {completion} in the completion). "
+    "Please reduce the length of the messages or completion."
+)
 
 
 class Dropped(Exception):
@@ -70,23 +74,23 @@ class Engine:
         """Answer one request as an engine."""
         if self.fault("down"):
             raise Dropped
-        if isinstance(slow := self.fault("slow"), (int, float)):
-            time.sleep(3.0 if slow is True else float(slow))
+        slow = self.fault("slow")
+        if slow:
+            time.sleep(SLOW_SECONDS if slow is True else float(slow))
         if path.startswith("/v1") and not self.authorised(header):
             return UNAUTHORIZED
-        if method == "GET":
-            return self.get(path)
+        return self.get(path) if method == "GET" else self.post(path, body)
+
+    def post(self, path: str, body: bytes) -> Answer:
+        """Answer the POST paths of the engine's role."""
         paths = {"/v1/chat/completions": self.chat, "/v1/completions": self.complete, "/invocations": self.invoke}
         if self.role == "embeddings":
-            paths = {"/v1/embeddings": self.embeddings, "/pooling": self.embeddings, "/invocations": self.embeddings}
+            paths = dict.fromkeys(("/v1/embeddings", "/pooling", "/invocations"), self.embeddings)
         paths["/tokenize"] = self.tokenize
         if path not in paths:
             return NOT_FOUND
-        try:
-            request = json.loads(body)
-        except ValueError:
-            request = None
-        if not isinstance(request, dict):
+        request = parsed(body)
+        if request is None:
             return 400, error("Invalid JSON body.", "BadRequestError", 400)
         if request.get("model", self.model) != self.model:
             return 404, error(f"The model `{request['model']}` does not exist.", "NotFoundError", 404)
@@ -94,8 +98,15 @@ class Engine:
 
     def get(self, path: str) -> Answer:
         """Answer the GET paths, all of them open except ``/v1/models``."""
-        card = {"id": self.model, "object": "model", "created": self.started, "owned_by": "vllm", "root": self.model,
-                "parent": None, "max_model_len": self.max_model_len}
+        card = {
+            "id": self.model,
+            "object": "model",
+            "created": self.started,
+            "owned_by": "vllm",
+            "root": self.model,
+            "parent": None,
+            "max_model_len": self.max_model_len,
+        }
         return {
             "/health": (200, ""),
             "/ping": (200, ""),
@@ -123,9 +134,20 @@ class Engine:
         text, finish, usage, refused = self.generate(prompt, request)
         if refused:
             return refused
-        choice = {"index": 0, "message": {"role": "assistant", "content": text, "tool_calls": []}, "logprobs": None, "finish_reason": finish}
-        return 200, {"id": f"chatcmpl-{self.started:x}", "object": "chat.completion", "created": int(time.time()),
-                     "model": self.model, "choices": [choice], "usage": usage}
+        choice = {
+            "index": 0,
+            "message": {"role": "assistant", "content": text, "tool_calls": []},
+            "logprobs": None,
+            "finish_reason": finish,
+        }
+        return 200, {
+            "id": f"chatcmpl-{self.started:x}",
+            "object": "chat.completion",
+            "created": int(time.time()),
+            "model": self.model,
+            "choices": [choice],
+            "usage": usage,
+        }
 
     def complete(self, request: dict[str, Any]) -> Answer:
         """``/v1/completions``."""
@@ -136,8 +158,14 @@ class Engine:
         if refused:
             return refused
         choice = {"index": 0, "text": text, "logprobs": None, "finish_reason": finish}
-        return 200, {"id": f"cmpl-{self.started:x}", "object": "text_completion", "created": int(time.time()),
-                     "model": self.model, "choices": [choice], "usage": usage}
+        return 200, {
+            "id": f"cmpl-{self.started:x}",
+            "object": "text_completion",
+            "created": int(time.time()),
+            "model": self.model,
+            "choices": [choice],
+            "usage": usage,
+        }
 
     def generate(self, prompt: str, request: dict[str, Any]) -> tuple[str, str, dict[str, int], Answer | None]:
         """Return (text, finish reason, usage, refusal) for a prompt; a token is a word here."""
@@ -151,7 +179,11 @@ class Engine:
         used = words[: int(asked)]
         if self.fault("empty"):
             used = []
-        usage = {"prompt_tokens": prompt_tokens, "total_tokens": prompt_tokens + len(used), "completion_tokens": len(used)}
+        usage = {
+            "prompt_tokens": prompt_tokens,
+            "total_tokens": prompt_tokens + len(used),
+            "completion_tokens": len(used),
+        }
         return " ".join(used), "stop" if len(used) == len(words) else "length", usage, None
 
     def embeddings(self, request: dict[str, Any]) -> Answer:
@@ -171,13 +203,33 @@ class Engine:
                 vector[0] = float("nan")
             data.append({"index": index, "object": "embedding", "embedding": vector})
         usage = {"prompt_tokens": tokens, "total_tokens": tokens, "completion_tokens": 0, "prompt_tokens_details": None}
-        return 200, {"id": f"embd-{self.started:x}", "object": "list", "created": int(time.time()), "model": self.model, "data": data, "usage": usage}
+        return 200, {
+            "id": f"embd-{self.started:x}",
+            "object": "list",
+            "created": int(time.time()),
+            "model": self.model,
+            "data": data,
+            "usage": usage,
+        }
+
+
+def parsed(body: bytes) -> dict[str, Any] | None:
+    """Return the JSON object of a body, None where it is none."""
+    try:
+        request = json.loads(body)
+    except ValueError:
+        return None
+    return request if isinstance(request, dict) else None
 
 
 def content(message: Any) -> str:
     """Return the text of a chat message."""
     value = message.get("content", "") if isinstance(message, Mapping) else ""
-    return value if isinstance(value, str) else " ".join(str(part.get("text", "")) for part in value if isinstance(part, Mapping))
+    return (
+        value
+        if isinstance(value, str)
+        else " ".join(str(part.get("text", "")) for part in value if isinstance(part, Mapping))
+    )
 
 
 def error(message: str, kind: str, code: int) -> dict[str, Any]:
@@ -197,7 +249,11 @@ class Router:
     def engines(self) -> list[Engine]:
         """Return the ready engines whose ``/v1/models`` answered the router's own key."""
         header = f"Bearer {self.key}" if self.key else None
-        return [engine for engine in self.discover() if engine.ready and not engine.fault("down") and engine.authorised(header)]
+        return [
+            engine
+            for engine in self.discover()
+            if engine.ready and not engine.fault("down") and engine.authorised(header)
+        ]
 
     def answer(self, method: str, path: str, header: str | None, body: bytes) -> Answer:
         """Answer one request as the router."""
@@ -205,7 +261,17 @@ class Router:
         self.seen.update(engine.model for engine in engines)
         if method == "GET":
             return self.get(path, engines)
-        if path not in ("/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/tokenize", "/detokenize", "/score", "/v1/score", "/rerank", "/v1/rerank"):
+        if path not in (
+            "/v1/chat/completions",
+            "/v1/completions",
+            "/v1/embeddings",
+            "/tokenize",
+            "/detokenize",
+            "/score",
+            "/v1/score",
+            "/rerank",
+            "/v1/rerank",
+        ):
             return NOT_FOUND
         try:
             request = json.loads(body)
@@ -223,10 +289,23 @@ class Router:
 
     def get(self, path: str, engines: list[Engine]) -> Answer:
         """Answer the GET paths, none of which asks for a key."""
-        cards = {engine.model: {"id": engine.model, "object": "model", "created": engine.started, "owned_by": "vllm",
-                                "root": None, "parent": None} for engine in engines}
-        listed = [{"engine_id": engine.name, "serving_models": engine.model, "created": engine.started} for engine in engines]
-        metrics = "".join(f'vllm:healthy_pods_total{{server="http://{engine.address}:8000"}} 1.0\n' for engine in engines)
+        cards = {
+            engine.model: {
+                "id": engine.model,
+                "object": "model",
+                "created": engine.started,
+                "owned_by": "vllm",
+                "root": None,
+                "parent": None,
+            }
+            for engine in engines
+        }
+        listed = [
+            {"engine_id": engine.name, "serving_models": engine.model, "created": engine.started} for engine in engines
+        ]
+        metrics = "".join(
+            f'vllm:healthy_pods_total{{server="http://{engine.address}:8000"}} 1.0\n' for engine in engines
+        )
         return {
             "/health": (200, {"status": "healthy"}),
             "/version": (200, {"version": self.version, "simulated": True}),
@@ -273,7 +352,7 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    do_GET = do_POST = respond
+    do_GET = do_POST = respond  # noqa: N815 - names of the base class
 
 
 def wants_stream(body: bytes) -> bool:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The inferops.vllm maintainers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What ``nvidia-smi`` would print on a simulated node, made from the node's GPU labels; every form says that it is simulated."""
+"""What ``nvidia-smi`` would print on a simulated node, made from the node's GPU labels, marked as simulated."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Gpus:
     @property
     def name(self) -> str:
         """The name as the driver prints it; the label has dashes for blanks."""
-        return self.product if self.virtual else self.product.replace("-", " ", 1).replace("NVIDIA ", "NVIDIA ", 1)
+        return self.product if self.virtual else self.product.replace("-", " ", 1)
 
     def uuid(self, index: int) -> str:
         """Return the UUID of one GPU."""
@@ -74,7 +74,7 @@ def output(gpus: Gpus | None, command: Sequence[str]) -> str:
 
 def banner(gpus: Gpus) -> str:
     """Return the table of plain ``nvidia-smi``."""
-    mig = "N/A" if gpus.virtual else "Disabled"
+    mig, ecc = ("N/A", "N/A") if gpus.virtual else ("Disabled", "0")
     rows = [
         "Sat Jan  3 09:00:00 2026",
         BAR,
@@ -87,7 +87,7 @@ def banner(gpus: Gpus) -> str:
     ]
     for index in range(gpus.count):
         rows += [
-            f"| {index:>3}  {gpus.name[:26]:<26}  On  |   {gpus.bus(index)} Off | {'N/A' if gpus.virtual else '0':>20} |",
+            f"| {index:>3}  {gpus.name[:29]:<30} On  |   {gpus.bus(index)} Off | {ecc:>20} |",
             f"| N/A   31C    P0             62W /  400W | {0:>7}MiB / {gpus.memory:>6}MiB |      0%      Default |",
             f"|                                         |                        | {mig:>20} |",
             "+-----------------------------------------+------------------------+----------------------+",

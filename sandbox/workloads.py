@@ -76,7 +76,11 @@ class Workloads:
         namespace, selector = selection(router) if router else ("", {})
         for workload in list(self.pods.values()):
             engine = workload.server
-            if isinstance(engine, Engine) and namespace in ("", engine.namespace) and selector.items() <= engine.labels.items():
+            if (
+                isinstance(engine, Engine)
+                and namespace in ("", engine.namespace)
+                and selector.items() <= engine.labels.items()
+            ):
                 yield engine
 
     def any_router(self) -> Router:
@@ -140,13 +144,16 @@ class Workloads:
         )
 
     def key(self, pod: Pod) -> str | None:
-        """Return VLLM_API_KEY as the container would have it: fixed when it starts, whatever the Secret becomes later."""
+        """Return VLLM_API_KEY as the container has it: fixed at its start, whatever the Secret becomes later."""
         for variable in pod["spec"]["containers"][0].get("env", []):
             if variable["name"] == "VLLM_API_KEY":
                 reference = variable.get("valueFrom", {}).get("secretKeyRef")
                 if not reference:
                     return str(variable.get("value", "")) or None
-                secret = self.api.find(f"/api/v1/namespaces/{pod['metadata']['namespace']}/secrets/{reference['name']}") or {}
+                secret = (
+                    self.api.find(f"/api/v1/namespaces/{pod['metadata']['namespace']}/secrets/{reference['name']}")
+                    or {}
+                )
                 value = secret.get("data", {}).get(reference.get("key", ""))
                 return base64.b64decode(value).decode() if value else None
         return None
@@ -167,7 +174,7 @@ class Workloads:
         return "(simulated by the sandbox: this container has no process)"
 
     def visible_gpus(self, pod: Pod) -> nvidia_smi.Gpus | None:
-        """Return the GPUs in the pod: as many as its limits say; all of the node with the runtime class and no limit."""
+        """Return the GPUs in the pod: as many as its limits say; all of the node with runtime class but no limit."""
         name = pod["spec"]["nodeName"]
         node = self.api.find(f"/api/v1/nodes/{name}") or {"metadata": {}}
         limits = pod["spec"]["containers"][0].get("resources", {}).get("limits", {})
@@ -178,7 +185,7 @@ class Workloads:
 
     def write_log(self, pod: Pod, text: str) -> None:
         """Write the pod's log file in the form that kwok reads, and tell kwok about it."""
-        stamp = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%f000Z")
+        stamp = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%f000Z")
         path = self.folder / f"{pod['metadata']['uid']}.log"
         path.write_text("".join(f"{stamp} stdout F {line}\n" for line in text.splitlines()), encoding="utf-8")
         files = {"logsFile": str(path), "previousLogsFile": str(path), "follow": False}

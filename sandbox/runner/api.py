@@ -30,7 +30,9 @@ class Api:
         context.load_cert_chain(pki / f"{client}.crt", pki / f"{client}.key")
         self._connection = http.client.HTTPSConnection("127.0.0.1", port, context=context, timeout=TIMEOUT)
 
-    def request(self, method: str, path: str, body: bytes | None = None, kind: str = "application/json") -> tuple[int, bytes]:
+    def request(
+        self, method: str, path: str, body: bytes | None = None, kind: str = "application/json"
+    ) -> tuple[int, bytes]:
         """Send one request and return (status, body); a connection that was closed is opened again once."""
         headers = {"Content-Type": kind, "Accept": "application/json"}
         for attempt in (1, 2):
@@ -122,7 +124,10 @@ def write_kubeconfig(path: Path, port: int, pki: Path, client: str, context: str
         "kind": "Config",
         "current-context": context,
         "clusters": [
-            {"name": context, "cluster": {"server": f"https://127.0.0.1:{port}", "certificate-authority-data": data("ca.crt")}}
+            {
+                "name": context,
+                "cluster": {"server": f"https://127.0.0.1:{port}", "certificate-authority-data": data("ca.crt")},
+            }
         ],
         "users": [
             {

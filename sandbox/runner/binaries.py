@@ -29,7 +29,7 @@ import yaml
 
 from sandbox.runner import toolchain
 from sandbox.runner.errors import SandboxError
-from sandbox.runner.programs import ASSETS, BASE_URLS, PROGRAMS, Asset, Program, Release, release
+from sandbox.runner.programs import ASSETS, BASE_URLS, HERE, PROGRAMS, Asset, Program, Release, release
 from sandbox.runner.redis import redis_server
 
 
@@ -55,7 +55,12 @@ def cache_root(env: Mapping[str, str] = os.environ) -> Path:
 def cache_key(module: Path, go_version: str, flags: str) -> str:
     """Return the SHA-256 of what decides the binaries of one go.mod."""
     digest = hashlib.sha256()
-    for part in ((module / "go.mod").read_bytes(), (module / "go.sum").read_bytes(), go_version.encode(), flags.encode()):
+    for part in (
+        (module / "go.mod").read_bytes(),
+        (module / "go.sum").read_bytes(),
+        go_version.encode(),
+        flags.encode(),
+    ):
         digest.update(len(part).to_bytes(8, "big") + part)
     return digest.hexdigest()
 
@@ -112,7 +117,9 @@ def ready_copy(program: Program, cached: Path) -> Path | None:
     on_path = shutil.which(program.name)
     if not on_path or not program.version_words:
         return None
-    answer = subprocess.run([on_path, *program.version_arguments], capture_output=True, text=True, check=False, timeout=20)
+    answer = subprocess.run(
+        [on_path, *program.version_arguments], capture_output=True, text=True, check=False, timeout=20
+    )
     return Path(on_path) if program.recognises(answer.stdout + answer.stderr) else None
 
 
@@ -122,7 +129,9 @@ def obtain(program: Program, target: Path, go: toolchain.Go, count: str) -> None
         return
     target.parent.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
-    official = release(program.name, {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine()))
+    official = release(
+        program.name, {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
+    )
     partial = target.with_name(f".{program.name}.{os.getpid()}")
     try:
         if official and os.environ.get("SANDBOX_DOWNLOAD") == "1":
@@ -141,7 +150,16 @@ def obtain(program: Program, target: Path, go: toolchain.Go, count: str) -> None
 
 def build(program: Program, output: Path, go: toolchain.Go, label: str) -> None:
     """Build one program with the ordinary Go client, with a line a minute while it takes long."""
-    command = [str(go.program), "build", "-trimpath", "-o", str(output), "-ldflags", f"-s -w {program.ldflags}".strip(), program.package]
+    command = [
+        str(go.program),
+        "build",
+        "-trimpath",
+        "-o",
+        str(output),
+        "-ldflags",
+        f"-s -w {program.ldflags}".strip(),
+        program.package,
+    ]
     started = time.monotonic()
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(command, cwd=program.directory, env=toolchain.environment(), stdout=log, stderr=log)
@@ -186,35 +204,36 @@ def fetch(url: str) -> bytes:
             body: bytes = answer.read()
             return body
     except OSError as error:
-        raise SandboxError(f"{url}: {error}\nfix: another mirror in {' or '.join(v for v, _ in BASE_URLS.values())}, or unset SANDBOX_DOWNLOAD to build") from error
+        mirrors = " or ".join(variable for variable, _ in BASE_URLS.values())
+        raise SandboxError(f"{url}: {error}\nfix: a mirror in {mirrors}, or unset SANDBOX_DOWNLOAD to build") from error
 
 
 def asset_folder(asset: Asset, root: Path, go: toolchain.Go) -> Path:
     """Return the folder with the files of ``asset``, taken from the module's own folder on first use."""
-    folder = cache_directory(asset.directory, root, go.version) / "share" / asset.name
     given = os.environ.get("SANDBOX_BIN")
     if given and (Path(given).parent / "share" / asset.name).is_dir():
         return Path(given).resolve().parent / "share" / asset.name
-    if folder.is_dir():
-        return folder
-    toolchain.install(go)
-    module = subprocess.run(
-        [str(go.program), "list", "-m", "-f", "{{.Dir}}", asset.module],
-        cwd=PROGRAMS[0].directory / asset.directory,
+    folder = cache_directory(asset.directory, root, go.version) / "share" / asset.name
+    if not folder.is_dir():
+        toolchain.install(go)
+        copy_files(module_folder(asset, go), asset, folder)
+    return folder
+
+
+def module_folder(asset: Asset, go: toolchain.Go) -> Path:
+    """Return where the ordinary Go client keeps the asset's module, downloading it where it is not yet."""
+    answer = subprocess.run(
+        [str(go.program), "mod", "download", "-json", asset.module],
+        cwd=HERE / asset.directory,
         env=toolchain.environment(),
         capture_output=True,
         text=True,
         check=False,
     )
-    source = Path(module.stdout.strip() or "/nonexistent")
-    if not source.is_dir():
-        subprocess.run(
-            [str(go.program), "mod", "download", asset.module],
-            cwd=PROGRAMS[0].directory / asset.directory, env=toolchain.environment(), check=True,
-        )
-        return asset_folder(asset, root, go)
-    copy_files(source, asset, folder)
-    return folder
+    try:
+        return Path(json.loads(answer.stdout)["Dir"])
+    except (ValueError, KeyError):
+        raise SandboxError(f"go mod download {asset.module}: {(answer.stdout + answer.stderr)[-600:]}") from None
 
 
 def copy_files(source: Path, asset: Asset, folder: Path) -> None:

@@ -62,14 +62,14 @@ class Probe:
 
 @dataclass(frozen=True)
 class Component:
-    """One process. ``phase``: processes of a phase start together, when those of earlier phases are ready."""
+    """One process. Processes of a phase start together, when the gates of the earlier phases are ready."""
 
     name: str
     phase: int
     argv: Callable[[Context], list[str]]
     ready: Probe
     env: Callable[[Context], dict[str, str]] = field(default=lambda _context: {})
-    needed: bool = True  # False: its phase does not wait for it, only the whole start does
+    gate: bool = False  # the next phase waits for it; the end of the start waits for all
 
 
 def etcd(context: Context) -> list[str]:
@@ -162,7 +162,19 @@ def kwok(context: Context) -> list[str]:
 
 def redis(context: Context) -> list[str]:
     """Run redis as a pure cache: nothing on disk."""
-    return [context.binaries["redis-server"], "--save", "", "--appendonly", "no", "--bind", LOOPBACK, "--port", str(context.ports["redis"])]
+    return [
+        context.binaries["redis-server"],
+        "--set-proc-title",
+        "no",
+        "--save",
+        "",
+        "--appendonly",
+        "no",
+        "--bind",
+        LOOPBACK,
+        "--port",
+        str(context.ports["redis"]),
+    ]
 
 
 def repo_server(context: Context) -> list[str]:
@@ -268,7 +280,16 @@ def sealed_secrets_environment(context: Context) -> dict[str, str]:
 
 def chart_server(context: Context) -> list[str]:
     """Serve the chart repository."""
-    return [sys.executable, "-m", "http.server", str(context.ports["charts"]), "--bind", LOOPBACK, "--directory", str(context.state.charts)]
+    return [
+        sys.executable,
+        "-m",
+        "http.server",
+        str(context.ports["charts"]),
+        "--bind",
+        LOOPBACK,
+        "--directory",
+        str(context.state.charts),
+    ]
 
 
 def models(context: Context) -> list[str]:
@@ -278,44 +299,46 @@ def models(context: Context) -> list[str]:
 
 COMPONENTS = (
     Component("etcd", 1, etcd, Probe("http", "etcd", "/health")),
+    Component("kube-apiserver", 1, apiserver, Probe("https", "kube-apiserver", "/readyz"), gate=True),
     Component("redis", 1, redis, Probe("redis", "redis")),
-    Component("charts", 1, chart_server, Probe("http", "charts", "/index.yaml"), needed=False),
-    Component("kube-apiserver", 2, apiserver, Probe("https", "kube-apiserver", "/readyz")),
+    Component("charts", 1, chart_server, Probe("http", "charts", "/index.yaml")),
+    Component("kube-controller-manager", 2, controller_manager, Probe("https", "kube-controller-manager", "/healthz")),
+    Component("kube-scheduler", 2, scheduler, Probe("https", "kube-scheduler", "/healthz")),
     Component(
         "argocd-repo-server",
         2,
         repo_server,
         Probe("http", "argocd-repo-server-metrics", "/healthz"),
         argocd_environment("argocd-repo-server"),
-        needed=False,
     ),
-    Component("kube-controller-manager", 3, controller_manager, Probe("https", "kube-controller-manager", "/healthz"), needed=False),
-    Component("kube-scheduler", 3, scheduler, Probe("https", "kube-scheduler", "/healthz"), needed=False),
-    Component("kwok", 4, kwok, Probe("http", "kwok", "/readyz")),  # before the nodes: it can miss a pod that came earlier
+    # a gate, because the nodes come next: kwok can miss a pod that was there before it
+    Component("kwok", 3, kwok, Probe("http", "kwok", "/readyz"), gate=True),
     Component(
         "sealed-secrets",
-        4,
+        3,
         sealed_secrets,
         Probe("http", "sealed-secrets", "/v1/cert.pem"),
         sealed_secrets_environment,
-        needed=False,
     ),
     Component(
         "models",
-        4,
+        3,
         models,
         Probe("http", "router", "/version"),
         lambda _context: {"PYTHONPATH": str(HERE.parent), "PYTHONDONTWRITEBYTECODE": "1"},
-        needed=False,
     ),
     Component(
         "argocd-application-controller",
-        4,
+        3,
         application_controller,
         Probe("http", "argocd-controller-metrics", "/healthz"),
         argocd_environment("argocd-application-controller"),
-        needed=False,
     ),
 )
-STOP_ORDER = (("argocd-application-controller", "argocd-repo-server", "sealed-secrets", "models", "kwok"), ("kube-scheduler", "kube-controller-manager"), ("kube-apiserver", "charts", "redis"), ("etcd",))
+STOP_ORDER = (
+    ("argocd-application-controller", "argocd-repo-server", "sealed-secrets", "models", "kwok"),
+    ("kube-scheduler", "kube-controller-manager"),
+    ("kube-apiserver", "charts", "redis"),
+    ("etcd",),
+)
 """etcd last: without it the API server lingers."""

@@ -23,7 +23,9 @@ def write_config(folder: Path, stages: Path, ports: dict[str, int], log: Path) -
     folder.mkdir(parents=True, exist_ok=True)
     files = {
         "config.yaml": [configuration(ports["kwok"]), *forwards(ports), default_logs(log)],
-        "stages.yaml": [held_back(stage) for path in sorted(stages.glob("*.yaml")) for stage in yaml.safe_load_all(path.read_text())],
+        "stages.yaml": [
+            held_back(stage) for path in sorted(stages.glob("*.yaml")) for stage in yaml.safe_load_all(path.read_text())
+        ],
         "sandbox-stages.yaml": list(yaml.safe_load_all((HERE / "kwok" / "stages.yaml").read_text(encoding="utf-8"))),
     }
     for name, documents in files.items():
@@ -69,7 +71,12 @@ def forward(name: str, port: int, target: int, selector: dict[str, Any] | None) 
 
 def default_logs(log: Path) -> dict[str, Any]:
     """Return the log of every pod for which there is no Logs object (yet)."""
-    return {"apiVersion": CONFIG, "kind": "ClusterLogs", "metadata": {"name": "default"}, "spec": {"logs": [{"logsFile": str(log), "follow": False}]}}
+    return {
+        "apiVersion": CONFIG,
+        "kind": "ClusterLogs",
+        "metadata": {"name": "default"},
+        "spec": {"logs": [{"logsFile": str(log), "follow": False}]},
+    }
 
 
 def held_back(stage: dict[str, Any]) -> dict[str, Any]:

@@ -9,53 +9,66 @@ import os
 import shutil
 import signal
 import time
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 from sandbox.runner import charts, gitrepo, kwok, objects, pki, ports, probes, processes
 from sandbox.runner.api import Api, write_kubeconfig
 from sandbox.runner.binaries import resolve
-from sandbox.runner.components import COMPONENTS, PORTS, STOP_ORDER, Component, Context
+from sandbox.runner.components import COMPONENTS, NAMESPACE, PORTS, STOP_ORDER, Component, Context
+from sandbox.runner.errors import SandboxError
 from sandbox.runner.programs import HERE
 from sandbox.runner.state import State
 from sandbox.runner.waiting import wait_for
 
 START_BUDGET = 90.0
+DISPOSABLE = ("etcd", "logs", "run", "argocd", "repo.git", "service-account", "kwok", "kubelet")
 PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "HOME", "SSL_CERT_FILE", "SSL_CERT_DIR")
 """Variables of the caller that reach the processes: no proxy, no credential, no other cluster."""
 
 
-def up(state: State, profile: str) -> bool:
-    """Start the sandbox; return False when it was running already and every process answered."""
+def up(state: State, profile: str) -> str:
+    """Start the sandbox and return what was done, in words; one that runs and answers is left alone.
+
+    Where only some processes are gone (crashed, or stopped by ``down --only``), only those are started.
+    """
     with state.lock():
         known = state.read()
-        if known.get("profile") == profile and healthy(state, known):
-            return False
+        complete = bool(known.get("complete")) and known.get("profile") == profile
+        rows = status(state) if complete else []
+        gone = [row.component for row in rows if row.pid is None]
+        if rows and all(row.ready for row in rows):
+            return f"already running ({state.root})"
+        if complete and 0 < len(gone) < len(rows):
+            repair(state, known, gone)
+            return f"started again: {', '.join(component.name for component in gone)}"
         stop_all(state)
-        start(state, profile, known if known.get("profile") == profile else {})
-        return True
+        return start(state, profile, known if known.get("profile") == profile else {})
 
 
-def healthy(state: State, known: dict[str, object]) -> bool:
-    """Tell whether every process runs and is ready."""
-    return bool(known.get("complete")) and all(row.ready for row in status(state))
+def repair(state: State, known: dict[str, Any], gone: list[Component]) -> None:
+    """Start the processes that are gone; the others keep running."""
+    context = Context(state, known["ports"], resolve(), tuple(sorted((state.root / "kwok").glob("*.yaml"))))
+    launch(context, gone)
+    for component in COMPONENTS:
+        await_ready(component, context)
 
 
-def start(state: State, profile: str, known: dict[str, object]) -> None:
+def start(state: State, profile: str, known: dict[str, Any]) -> str:
     """Start everything from whatever the state directory holds: nothing, or the data of an earlier run."""
-    began = time.monotonic()
     binaries = resolve()
-    began_warm = time.monotonic()
+    began = time.monotonic()
     for folder in ("run", "logs", "etcd"):
         (state.root / folder).mkdir(parents=True, exist_ok=True)
     (state.root / "etcd").chmod(0o700)
     pki.create(state.pki)
-    numbers = ports.allocate(PORTS, state.root, known.get("ports"))  # type: ignore[arg-type]
-    context = name = f"sandbox-{profile.replace('_', '-')}"
-    for path, client in ((state.kubeconfig, "admin"), (state.root / "admin.kubeconfig", "admin"), (state.root / "scheduler.kubeconfig", "scheduler")):
-        write_kubeconfig(path, numbers["kube-apiserver"], state.pki, client, context)
+    numbers = ports.allocate(PORTS, state.root, known.get("ports"))
+    name = f"sandbox-{profile.replace('_', '-')}"
+    for path, client in kubeconfigs(state):
+        write_kubeconfig(path, numbers["kube-apiserver"], state.pki, client, name)
     gitrepo.initialise(state.repository)
-    source = charts.publish(state.charts, numbers["charts"], (known.get("chart") or {}).get("source", ""))  # type: ignore[attr-defined]
     content = {
         "complete": False,
         "profile": profile,
@@ -63,32 +76,45 @@ def start(state: State, profile: str, known: dict[str, object]) -> None:
         "kubeconfig": str(state.kubeconfig),
         "git_url": state.repository.as_uri(),
         "git_branch": gitrepo.BRANCH,
+        "argocd_namespace": NAMESPACE,
+        "chart": charts.publish(state.charts, numbers["charts"], known.get("chart", {}).get("source", "")),
         "ports": numbers,
-        "chart": source,
-        "argocd_namespace": "argocd",
         "binaries": {key: str(path) for key, path in binaries.programs.items()},
         "logs": str(state.root / "logs"),
     }
     state.write(content)
     bring_up(Context(state, numbers, binaries), profile)
     state.write({**content, "complete": True})
-    build = began_warm - began
-    print(f"sandbox {profile}: up in {time.monotonic() - began_warm:.1f} s" + (f" (programs: {build:.0f} s)" if build > 1 else ""), flush=True)
+    return f"up in {time.monotonic() - began:.1f} s"
+
+
+def kubeconfigs(state: State) -> tuple[tuple[Path, str], ...]:
+    """Return the kubeconfig files and whose they are. People may edit the first one; the processes use their own."""
+    return (
+        (state.kubeconfig, "admin"),
+        (state.root / "admin.kubeconfig", "admin"),
+        (state.root / "scheduler.kubeconfig", "scheduler"),
+    )
 
 
 def bring_up(context: Context, profile: str) -> None:
     """Start phase after phase, with the cluster objects that each needs in between."""
     state, numbers = context.state, context.ports
-    files = kwok.write_config(state.root / "kwok", context.binaries.assets["kwok-stages"], dict(numbers), HERE / "kwok" / "logs" / "default.log")
+    files = kwok.write_config(
+        state.root / "kwok",
+        context.binaries.assets["kwok-stages"],
+        dict(numbers),
+        HERE / "kwok" / "logs" / "default.log",
+    )
     context = replace(context, kwok_config=tuple(files))
-    for phase in (1, 2, 3):
-        launch(context, phase)
+    for phase in (1, 2):
+        launch(context, members_of(phase))
     api = Api(numbers["kube-apiserver"], state.pki)
     objects.apply_kinds(api, context.binaries)
     objects.apply_base(api)
     objects.apply_project(api)
     objects.write_service_account(api, state.pki, state.root / "service-account")
-    launch(context, 4)
+    launch(context, members_of(3))
     objects.apply_nodes(api, profile, numbers["kwok"])
     for component in COMPONENTS:
         await_ready(component, context)
@@ -96,15 +122,19 @@ def bring_up(context: Context, profile: str) -> None:
     wait_for("ServiceAccount default/default", lambda: "" if api.find(account) else "not created yet", 30)
 
 
-def launch(context: Context, phase: int) -> None:
-    """Start the processes of a phase and wait for those that the next phase needs."""
+def members_of(phase: int) -> list[Component]:
+    """Return the components of a phase."""
+    return [component for component in COMPONENTS if component.phase == phase]
+
+
+def launch(context: Context, group: Sequence[Component]) -> None:
+    """Start processes and wait for the gates among them."""
     inherited = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-    group = [component for component in COMPONENTS if component.phase == phase]
     for component in group:
         env = {**inherited, **component.env(context)}
         processes.start(component.name, component.argv(context), context.state.root, env)
     for component in group:
-        if component.needed:
+        if component.gate:
             await_ready(component, context)
 
 
@@ -124,18 +154,22 @@ def await_ready(component: Component, context: Context) -> None:
     wait_for(component.name, check, START_BUDGET, lambda: processes.log_tail(component.name, state.root))
 
 
-def died(component: Component, state: State) -> Exception:
+def died(component: Component, state: State) -> SandboxError:
     """Return the error of a process that ended while it was waited for."""
-    from sandbox.runner.errors import SandboxError
+    log = state.root / "logs" / f"{component.name}.log"
+    return SandboxError(
+        f"{component.name}: ended during the start; the end of {log}:\n{processes.log_tail(component.name, state.root)}"
+    )
 
-    tail = processes.log_tail(component.name, state.root)
-    return SandboxError(f"{component.name}: ended during the start; the end of {state.root}/logs/{component.name}.log:\n{tail}")
 
-
-def down(state: State) -> int:
-    """Stop everything, keep the data; return how many processes were running."""
+def down(state: State, only: Sequence[str] = ()) -> int:
+    """Stop everything (or the processes ``only``), keep the data; return how many processes were running."""
     with state.lock():
-        return stop_all(state)
+        if not only:
+            return stop_all(state)
+        running = sum(1 for name in only if processes.pid_of(name, state.root))
+        processes.stop(only, state.root)
+        return running
 
 
 def stop_all(state: State, *, kill: bool = False) -> int:
@@ -148,21 +182,22 @@ def stop_all(state: State, *, kill: bool = False) -> int:
     return running
 
 
-def reset(state: State, profile: str) -> None:
+def reset(state: State, profile: str) -> str:
     """Throw the cluster and the repository away and start afresh, on the same ports with the same certificates."""
     with state.lock():
         known = state.read()
         stop_all(state, kill=True)
-        for name in ("etcd", "logs", "run", "argocd", "repo.git", "service-account", "kwok", "kubelet"):
+        for name in DISPOSABLE:
             shutil.rmtree(state.root / name, ignore_errors=True)
         state.faults.unlink(missing_ok=True)
-        start(state, profile, known)
+        return start(state, profile, known)
 
 
 class Row:
     """One line of ``status``."""
 
-    def __init__(self, component: Component, state: State, numbers: dict[str, int]) -> None:
+    def __init__(self, component: Component, state: State, numbers: Mapping[str, int]) -> None:
+        self.component = component
         self.name = component.name
         self.port = numbers.get(component.ready.port, 0)
         self.pid = processes.pid_of(component.name, state.root)
@@ -175,8 +210,3 @@ def status(state: State) -> list[Row]:
     """Return a row a process."""
     numbers = state.read().get("ports", {})
     return [Row(component, state, numbers) for component in COMPONENTS]
-
-
-def names(rows: Iterable[Row]) -> str:
-    """Return the names of the rows that are not ready."""
-    return ", ".join(row.name for row in rows if not row.ready)

@@ -84,7 +84,12 @@ def apply_nodes(api: Api, profile: str, kubelet_port: int) -> None:
 def node_object(described: Mapping[str, Any], kubelet_port: int) -> dict[str, Any]:
     """Return the Node object of a profile's entry."""
     name = described["name"]
-    labels = {"kubernetes.io/hostname": name, "kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64", **described["labels"]}
+    labels = {
+        "kubernetes.io/hostname": name,
+        "kubernetes.io/os": "linux",
+        "kubernetes.io/arch": "amd64",
+        **described["labels"],
+    }
     none = dict.fromkeys(("bootID", "machineID", "systemUUID", "kubeProxyVersion"), "")
     return {
         "apiVersion": "v1",
@@ -104,7 +109,11 @@ def node_object(described: Mapping[str, Any], kubelet_port: int) -> dict[str, An
 def write_service_account(api: Api, pki: Path, folder: Path) -> None:
     """Write the files that a kubelet would mount for the sealed-secrets controller (0700)."""
     folder.mkdir(mode=0o700, exist_ok=True)
-    request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 365 * 86400}}
+    request = {
+        "apiVersion": "authentication.k8s.io/v1",
+        "kind": "TokenRequest",
+        "spec": {"expirationSeconds": 365 * 86400},
+    }
     token = api.post("/api/v1/namespaces/kube-system/serviceaccounts/sealed-secrets-controller/token", request)
     for name, content in (
         ("token", token["status"]["token"]),

@@ -45,7 +45,12 @@ def create(folder: Path) -> None:
         [*map(x509.DNSName, SERVING_NAMES), *(x509.IPAddress(ipaddress.ip_address(a)) for a in SERVING_ADDRESSES)]
     )
     key = ec.generate_private_key(ec.SECP256R1())
-    save(folder, "apiserver", key, leaf(key, subject("kube-apiserver"), ExtendedKeyUsageOID.SERVER_AUTH, authority, authority_key, names))
+    save(
+        folder,
+        "apiserver",
+        key,
+        leaf(key, subject("kube-apiserver"), ExtendedKeyUsageOID.SERVER_AUTH, authority, authority_key, names),
+    )
     for file, (common_name, organisation) in CLIENTS.items():
         key = ec.generate_private_key(ec.SECP256R1())
         name = subject(common_name, organisation)
@@ -77,7 +82,7 @@ def usage(*, authority: bool) -> x509.KeyUsage:
 
 def builder(name: x509.Name, issuer: x509.Name, key: Key) -> x509.CertificateBuilder:
     """Return what all certificates share: names, validity, serial number and the subject key identifier."""
-    now = datetime.datetime.now(datetime.timezone.utc)
+    now = datetime.datetime.now(datetime.UTC)
     return (
         x509.CertificateBuilder()
         .subject_name(name)

@@ -38,9 +38,18 @@ def get(probe: Probe, port: int, pki: Path) -> str:
         connection.request("GET", probe.path)
         answer = connection.getresponse()
         body = answer.read()
-        return "" if answer.status == 200 else f"GET {probe.path}: {answer.status} {body[:200].decode(errors='replace')}"
+        return (
+            "" if answer.status == 200 else f"GET {probe.path}: {answer.status} {body[:200].decode(errors='replace')}"
+        )
     finally:
         connection.close()
+
+
+def summary(body: bytes) -> str:
+    """Return the failing checks of a health answer, else its first line."""
+    lines = body.decode(errors="replace").splitlines()
+    failing = [line.removeprefix("[-]") for line in lines if line.startswith("[-]")]
+    return "; ".join(failing or lines[:1])[:200]
 
 
 def ping(port: int) -> str:

