@@ -28,6 +28,7 @@ class ActionModule(FindingsAction):
     """Reads the cluster, asks the models, judges both. Writes nothing, also outside check mode."""
 
     MODULE = "served_models"
+    SECRET_OPTIONS = frozenset({"api_key"})
 
     def perform(self, options: dict[str, Any]) -> dict[str, Any]:
         models = tuple(Model(**entry) for entry in options["models"])

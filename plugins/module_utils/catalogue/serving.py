@@ -182,7 +182,7 @@ ENTRIES: tuple[Entry, ...] = (
         title="A Ready engine gives no answer",
         symptom="The pod is Ready, the request gets no answer or the connection breaks.",
         cause="A port-forward that is half open, a missing right on pods/portforward, or an engine that hangs.",
-        fix="Check the right create on pods/portforward; restart the pod if its log has stopped.",
+        fix="Check the rights get and create on pods/portforward; restart the pod if its log has stopped.",
     ),
     Entry(
         code="serving-key-rejected",

@@ -280,7 +280,8 @@ def summary_lines(document: Mapping[str, Any]) -> list[str]:
     lines += [_model_line(model) for model in document["models"]]
     totals = document["totals"]
     if totals["fatal"] or totals["warning"]:
-        lines.append(f"findings: {totals['fatal']} fatal, {totals['warning']} warnings, {totals['info']} infos")
+        warnings = f"{totals['warning']} warning{'' if totals['warning'] == 1 else 's'}"
+        lines.append(f"findings: {totals['fatal']} fatal, {warnings}; docs/findings.md explains each code")
     return lines
 
 

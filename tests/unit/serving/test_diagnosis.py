@@ -90,7 +90,7 @@ def test_events_are_evidence_only_where_they_explain_the_state() -> None:
         ("", ""),
         ("\n \n", ""),
         ("INFO 11-28 10:00:00 [loader.py:1] Loading weights 40%", "Loading weights 40%"),
-        ("(APIServer pid=7) WARNING 11-28 10:00:00 [a.py:1] can cause `OSError: [Errno 24]`\nINFO 11-28 10:00:01 loading",
+        ("(APIServer pid=7) WARNING 11-28 10:00:00 [a.py:1] may be `OSError: [Errno 24]`\nINFO 11-28 10:00:01 loading",
          "loading"),
         ("(EngineCore pid=7) ERROR 11-28 10:00:00 [core.py:9] ValueError: x", "ValueError: x"),
         ("torch.OutOfMemoryError: CUDA out of memory\nRuntimeError: failed. See root cause above.\nbye",

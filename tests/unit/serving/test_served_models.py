@@ -90,6 +90,18 @@ def test_a_missing_key_is_said_once_beside_the_other_checks(run) -> None:
     assert codes(run(site)) == ["serving-secret-missing", "serving-claim-unbound"]
 
 
+def test_the_token_of_the_cluster_is_not_shown_either(run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(cls: type, options: dict) -> None:
+        raise served_models.ApiError(401, "Unauthorized", f"bad token {options['api_key']}", "GET /")
+
+    monkeypatch.setattr(
+        FakeCluster, "items", lambda self, *a, **k: refuse(FakeCluster, {"api_key": "token-of-cluster"})
+    )
+    result = run(objects(), {"api_key": "token-of-cluster"})
+    assert codes(result) == ["cluster-unauthorized"]
+    assert "token-of-cluster" not in str(result)
+
+
 def test_no_models(run) -> None:
     assert codes(run(objects(), {"models": []})) == ["serving-no-models"]
 

@@ -59,7 +59,7 @@ def test_lines_of_a_served_site() -> None:
         "committed: 3f2a1c9e8b (vllm)",
         "mistral on gpu-1 (needs 49.6, reserves 71.4 of 79.3 GiB): 32 tokens in 0.91 s, 35.2 tokens/s",
         f"embeddings on gpu-2 (needs 2.2, reserves 16.5 of 19.4 GiB): {embedded}",
-        "findings: 0 fatal, 1 warnings, 1 infos",
+        "findings: 0 fatal, 1 warning; docs/findings.md explains each code",
     ]
 
 
