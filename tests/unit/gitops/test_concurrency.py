@@ -23,8 +23,8 @@ ROOT = Path(__file__).parents[3]
 MODULES = "ansible_collections.inferops.vllm.plugins.module_utils.gitops"
 
 
-def writer(url: str, name: str) -> None:
-    """Ten pushes of one run; the exit status tells."""
+def writer(url: str, name: str, pushes: int) -> None:
+    """The pushes of one run; the exit status tells."""
     for number in range(pushes):
         wanted = [
             Wanted(f"sites/{name}.yaml", f"n: {number}\n".encode()),
