@@ -119,7 +119,7 @@ def _resource(node: NodeFacts, name: str, requested: int) -> GpuResource:
     prefix = f"nvidia.com/mig-{profile['profile'].removesuffix('.shared')}" if profile else "nvidia.com/gpu"
     label = node.labels.get(f"{prefix}.product") or node.labels.get("nvidia.com/gpu.product")
     replicas = _number(node.labels.get(f"{prefix}.replicas")) or 1
-    sharing = _sharing(node.labels, prefix, label, bool(profile))
+    sharing = _sharing(node.labels, prefix, label, name)
     memory = _number(node.labels.get(f"{prefix}.memory"))
     return GpuResource(
         name=name,
@@ -132,15 +132,16 @@ def _resource(node: NodeFacts, name: str, requested: int) -> GpuResource:
     )
 
 
-def _sharing(labels: Mapping[str, str], prefix: str, product: str | None, mixed: bool) -> str:
+def _sharing(labels: Mapping[str, str], prefix: str, product: str | None, name: str) -> str:
     """Sharing wins over MIG: a shared MIG slice is first of all shared."""
     strategy = labels.get(f"{prefix}.sharing-strategy", "none")
     if strategy in ("mps", "time-slicing"):
         return strategy
-    if (product or "").endswith("-SHARED") or (_number(labels.get(f"{prefix}.replicas")) or 1) > 1:
+    renamed = name.endswith(".shared") or (product or "").endswith("-SHARED")
+    if renamed or (_number(labels.get(f"{prefix}.replicas")) or 1) > 1:
         return "time-slicing"
-    return "mig" if mixed or mig_profile(product) else "none"
+    return "mig" if MIG_RESOURCE.fullmatch(name) or mig_profile(product) else "none"
 
 
 def _number(text: str | None) -> int | None:
-    return int(text) if text and re.fullmatch(r"\d{1,12}", text) and int(text) else None
+    return int(text) if text and re.fullmatch(r"[0-9]{1,12}", text) and int(text) else None

@@ -14,7 +14,7 @@ from . import node_checks, site_checks, stack_checks
 from .capacity import own_units
 from .facts import read
 from .nodes import GpuNode
-from .scene import ClusterCheck, NodeCheck, Scene
+from .scene import NODE, ClusterCheck, NodeCheck, Scene
 from .settings import Settings
 from .snapshot import Snapshot
 
@@ -36,7 +36,7 @@ _NO_PLUGIN = (*_NO_STACK, *_NO_CLASS, "gpu-runtime-handler-absent")
 EXPLAINED_BY: Mapping[str, tuple[str, ...]] = {
     "gpu-runtime-handler-absent": (*_NO_CLASS, "gpu-extension-missing"),
     "gpu-runtime-handler-unknown": (*_NO_CLASS, "gpu-extension-missing"),
-    "gpu-device-plugin-missing": ("gpu-operator-broken", "gpu-extension-missing"),
+    "gpu-device-plugin-missing": ("gpu-operator-broken",),
     "gpu-device-plugin-runtime-class": _NO_PLUGIN,
     "gpu-device-plugin-not-ready": _NO_PLUGIN,
     "gpu-device-plugin-pod-security": _NO_CLASS,
@@ -50,11 +50,10 @@ EXPLAINED_BY: Mapping[str, tuple[str, ...]] = {
     "gpu-vgpu-label-missing": ("gpu-extension-missing",),
     "gpu-stack-undocumented": ("gpu-two-stacks", "gpu-operator-broken"),
 }
-"""Code: the codes whose presence makes it a mere consequence (on the same node, or for the whole cluster)."""
+"""Code: the codes that make it a mere consequence, if they are about the same node or the whole cluster."""
 
 CAUSES = frozenset(code for codes in EXPLAINED_BY.values() for code in codes)
 RANK = {severity: rank for rank, severity in enumerate(Severity)}
-NODE = "node/"
 
 
 @dataclass(frozen=True)
@@ -66,6 +65,8 @@ class Assessment:
     findings: list[Finding]
     storage_classes: list[dict[str, Any]]
     api: dict[str, bool | None]
+    worst: dict[str, Severity]
+    """The worst that is said about each node that something is said about."""
 
 
 def assess(snapshot: Snapshot, settings: Settings) -> Assessment:
@@ -74,12 +75,15 @@ def assess(snapshot: Snapshot, settings: Settings) -> Assessment:
     scene = Scene(facts, settings)
     findings += [f for check in CLUSTER_CHECKS for f in check(scene)]
     findings += [f for check in NODE_CHECKS for node in scene.candidates for f in check(scene, node)]
+    roots = without_consequences(findings)
+    eased = _eased(roots, set(settings.gpu_nodes), {node.name for node in scene.candidates})
     return Assessment(
         nodes=scene.nodes,
         own=own_units(facts, settings.namespace, settings.release),
-        findings=condense(findings, settings.gpu_nodes, [node.name for node in scene.candidates]),
+        findings=_joined(eased),
         storage_classes=[dict(c) for c in facts.storage_classes],
         api=dict(facts.api),
+        worst=_worst(eased),
     )
 
 
@@ -88,28 +92,32 @@ def check(snapshot: Snapshot, settings: Settings) -> list[Finding]:
     return assess(snapshot, settings).findings
 
 
-def condense(findings: Iterable[Finding], pinned: Iterable[str], candidates: Iterable[str]) -> list[Finding]:
-    """Drop consequences, ease what another node makes up for, and join what several nodes have in common."""
-    roots = _without_consequences(list(dict.fromkeys(findings)))
-    return _joined(_eased(roots, set(pinned), set(candidates)))
+def _worst(findings: Iterable[Finding]) -> dict[str, Severity]:
+    worst: dict[str, Severity] = {}
+    for f in findings:
+        if f.subject.startswith(NODE):
+            name = f.subject.removeprefix(NODE)
+            worst[name] = min(f.severity, worst.get(name, f.severity), key=RANK.__getitem__)
+    return worst
 
 
-def _without_consequences(findings: list[Finding]) -> list[Finding]:
-    """A cause counts only for what is no worse than itself: a hint never hides what stops the stage."""
+def without_consequences(findings: Iterable[Finding]) -> list[Finding]:
+    """The root causes among the findings, each once.
+
+    A cause counts only for what is no worse than itself: a hint never hides what stops the stage.
+    """
+    findings = list(dict.fromkeys(findings))
+    rank: dict[tuple[str, str], int] = {}
+    for f in findings:
+        if f.code in CAUSES:
+            key = (f.code, f.subject if f.subject.startswith(NODE) else "")
+            rank[key] = min(RANK[f.severity], rank.get(key, RANK[f.severity]))
 
     def explained(f: Finding) -> bool:
-        codes = EXPLAINED_BY.get(f.code, ())
-        return bool(codes) and any(
-            cause.code in codes and RANK[cause.severity] <= RANK[f.severity] and _covers(cause.subject, f.subject)
-            for cause in causes
-        )
+        keys = [(code, place) for code in EXPLAINED_BY.get(f.code, ()) for place in ("", f.subject)]
+        return any(key in rank and rank[key] <= RANK[f.severity] for key in keys)
 
-    causes = [f for f in findings if f.code in CAUSES]
     return [f for f in findings if not explained(f)]
-
-
-def _covers(cause: str, consequence: str) -> bool:
-    return cause == consequence or not cause.startswith(NODE) or not consequence.startswith(NODE)
 
 
 def _eased(findings: list[Finding], pinned: set[str], candidates: set[str]) -> list[Finding]:

@@ -255,7 +255,8 @@ def _daemonset(record: Record) -> DaemonSetFacts:
 
 def _expressions(term: Record) -> Iterator[dict[str, Any]]:
     for expression in _records(term, "matchExpressions"):
-        yield {**expression, "values": list(_names(expression, "values"))}
+        texts = {key: _text(expression, key) for key in ("key", "operator")}
+        yield {**texts, "values": list(_names(expression, "values"))}
 
 
 def _deployment(record: Record) -> Record:
@@ -343,7 +344,7 @@ def _api(snapshot: Snapshot, findings: list[Finding]) -> dict[str, bool | None]:
     value = snapshot.get("api")
     if isinstance(value, dict) and all(flag is None or isinstance(flag, bool) for flag in value.values()):
         return value
-    findings.append(_broken("api", "is missing or not a map of true and false"))
+    findings.append(_broken("api", "is missing" if "api" not in snapshot else "is not a map of true and false"))
     return {}
 
 

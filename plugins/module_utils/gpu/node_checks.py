@@ -86,7 +86,8 @@ def extensions(scene: Scene, node: NodeFacts) -> Iterator[Finding]:
         yield finding("gpu-extension-duplicate", subject(node), f"has {names}; exactly one may be installed")
     elif found.modules and found.toolkits:
         module, toolkit = found.modules[0], found.toolkits[0]
-        if (module.driver, module.channel) != (toolkit.driver, toolkit.channel):
+        known = module.driver and toolkit.driver
+        if (module.driver != toolkit.driver) if known else (module.channel != toolkit.channel):
             pair = f"{module.name} {module.driver} with {toolkit.name} {toolkit.driver}"
             yield finding("gpu-extension-mismatch", subject(node), f"{pair}: two driver channels on one node")
 

@@ -61,7 +61,7 @@ class GpuNode:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, as a module returns it."""
-        data = asdict(self)
+        data = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
         for resource, plain in zip(self.resources, data["resources"], strict=True):
             plain["free"] = resource.free
         return data

@@ -12,7 +12,7 @@ MIG = re.compile(r"-MIG-(?P<profile>.+)$")
 
 GENERATIONS: tuple[tuple[str, str], ...] = (
     ("gb10", r"GB10\b"),
-    ("blackwell", r"\b(?:GB?[23]00|B100|RTX-PRO-\d+|(?:GeForce-)?RTX-50\d0)|Blackwell"),
+    ("blackwell", r"\b(?:G?B[123]00|RTX-PRO-\d+|(?:GeForce-)?RTX-50\d0)|Blackwell"),
     ("hopper", r"\b(?:GH200|H100|H200|H800|H20)\b"),
     ("ada", r"\b(?:L2|L4|L20|L40S?|RTX-40\d0)\b|-Ada\b"),
     ("ampere", r"\b(?:A100D?X?|A800|A30X?|A40|A10G?|A16|A2|RTX-A\d+|RTX-30\d0)\b"),

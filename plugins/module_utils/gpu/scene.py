@@ -81,10 +81,13 @@ class Scene:
         return self._talos[node.name][1]
 
 
+NODE = "node/"
+"""How the subject of a finding about one node starts; all others are about the whole cluster."""
+
 ClusterCheck = Callable[[Scene], Iterable[Finding]]
 NodeCheck = Callable[[Scene, NodeFacts], Iterable[Finding]]
 
 
 def subject(node: NodeFacts) -> str:
     """How findings name a node."""
-    return f"node/{node.name}"
+    return f"{NODE}{node.name}"

@@ -45,7 +45,7 @@ def _matching(nodes: Iterable[GpuNode], selector: Selector) -> Iterable[GpuNode]
     try:
         compiled = jmespath.compile(selector.expression)
         return [node for node in nodes if compiled.search(node.to_dict()) not in (None, False, "", [], {})]
-    except (jmespath.exceptions.JMESPathError, TypeError, AttributeError) as error:
+    except (jmespath.exceptions.JMESPathError, ValueError, TypeError, AttributeError, RecursionError) as error:
         reason = str(error).splitlines()[0]
         raise refuse("gpu-selector-invalid", selector.subject, f"{selector.expression!r}: {reason}") from None
 

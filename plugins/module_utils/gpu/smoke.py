@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from ..api_error import ApiError
-from ..findings import Finding, finding
+from ..findings import Finding, Severity, fatal, finding
 from . import smi, symptoms
 from .cuda import Support, support
 from .nodes import GpuNode
@@ -244,7 +244,13 @@ def run_smoke(
     if [f.code for f in outcome.findings] == ["gpu-admission-race"]:
         progress("the kubelet refused the pod, trying once more")
         outcome = _attempt(cluster, replace(request, timeout=_left(request, clock, started)), clock, progress)
-    return replace(outcome, data={**outcome.data, "seconds": round(clock.monotonic() - started, 1)})
+    data = {**outcome.data, "seconds": round(clock.monotonic() - started, 1)}
+    return SmokeOutcome(_unproven(outcome.findings) if "product" not in data else outcome.findings, data)
+
+
+def _unproven(findings: list[Finding]) -> list[Finding]:
+    """A test that showed no GPU proves nothing: what elsewhere is worth a warning is fatal here."""
+    return [replace(f, severity=Severity.FATAL) for f in findings[:1]] + findings[1:]
 
 
 def _left(request: SmokeRequest, clock: Clock, started: float) -> float:
@@ -264,7 +270,7 @@ def _attempt(cluster: ApiClient, request: SmokeRequest, clock: Clock, progress: 
     kept = False
     try:
         findings, shown = _follow(cluster, request, clock, progress)
-        kept = request.keep_on_failure and any(f.severity.value == "fatal" for f in findings)
+        kept = request.keep_on_failure and bool(fatal(findings))
         data.update(shown)
     except ApiError as error:
         findings.append(error.finding())

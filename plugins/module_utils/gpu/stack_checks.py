@@ -40,7 +40,9 @@ def runtime_class(scene: Scene) -> Iterator[Finding]:
 def _missing_class(scene: Scene, name: str) -> Finding:
     if scene.settings.expect_runtime_class:
         guess = did_you_mean(scene.settings.runtime_class, [c.name for c in scene.facts.runtime_classes])
-        return finding("gpu-runtime-class-missing", name, f"does not exist{guess}")
+        operator = scene.settings.runtime_class_owner == "gpu_operator"
+        fix = "Install the GPU operator, or repair it: it creates the class." if operator else None
+        return finding("gpu-runtime-class-missing", name, f"does not exist{guess}", fix=fix)
     message = "does not exist yet; stage 2 creates it"
     return finding("gpu-runtime-class-missing", name, message, severity=Severity.INFO)
 
@@ -146,30 +148,30 @@ def _plugin_problem(scene: Scene, node: NodeFacts) -> Finding | None:
         blocking = untolerated(node.taints, matching[0].tolerations)[0]
         message = f"{matching[0].subject} does not tolerate {blocking.key}:{blocking.effect}"
         return finding("gpu-device-plugin-taint", subject(node), message)
-    return _plugin_unready(scene, tolerated[0])
+    return _plugin_unready(scene, node, tolerated[0])
 
 
-def _plugin_unready(scene: Scene, plugin: DaemonSetFacts) -> Finding | None:
-    counts = f"{plugin.ready} of {plugin.desired} pods are ready"
+def _plugin_unready(scene: Scene, node: NodeFacts, plugin: DaemonSetFacts) -> Finding | None:
     if plugin.ready >= plugin.desired > 0:
         return None
     if plugin.current == 0 and plugin.desired:
         classes = {c.name for c in scene.facts.runtime_classes}
         if plugin.runtime_class and scene.facts.knows("runtime_classes") and plugin.runtime_class not in classes:
-            return _waits_for_class(scene, plugin)
+            return _waits_for_class(scene, node, plugin)
         if level := _enforced(scene, plugin.namespace):
-            message = f"namespace {plugin.namespace} enforces {level}, which refuses its hostPath volumes"
-            return finding("gpu-device-plugin-pod-security", plugin.subject, message)
-    return finding("gpu-device-plugin-not-ready", plugin.subject, counts)
+            message = f"{plugin.subject}: its namespace enforces {level}, which refuses hostPath volumes"
+            return finding("gpu-device-plugin-pod-security", subject(node), message)
+    message = f"{plugin.subject}: {plugin.ready} of {plugin.desired} pods are ready"
+    return finding("gpu-device-plugin-not-ready", subject(node), message)
 
 
-def _waits_for_class(scene: Scene, plugin: DaemonSetFacts) -> Finding:
+def _waits_for_class(scene: Scene, node: NodeFacts, plugin: DaemonSetFacts) -> Finding:
     """Before stage 2 that is the order of things: no GPU can be visible yet."""
     due = plugin.runtime_class != scene.settings.runtime_class or scene.settings.expect_runtime_class
-    message = f"its RuntimeClass {plugin.runtime_class} does not exist, so its pods are refused"
+    message = f"{plugin.subject}: its RuntimeClass {plugin.runtime_class} does not exist, so its pods are refused"
     later = "" if due else "; no GPU is visible before stage 2 creates the class"
     severity = None if due else Severity.WARNING
-    return finding("gpu-device-plugin-runtime-class", plugin.subject, message + later, severity=severity)
+    return finding("gpu-device-plugin-runtime-class", subject(node), message + later, severity=severity)
 
 
 def _enforced(scene: Scene, namespace: str) -> str | None:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..findings import MARKS, Finding, Severity, render
@@ -20,22 +20,25 @@ def lines(
     nodes: Sequence[GpuNode],
     findings: Sequence[Finding],
     *,
+    worst: Mapping[str, Severity] | None = None,
     models: Mapping[str, Sequence[str]] | None = None,
     smoke: Mapping[str, Any] | None = None,
 ) -> list[str]:
-    """Console lines. ``models`` maps node names to the models that a plan puts there."""
+    """Console lines.
+
+    ``worst`` is the worst severity that is said about a node (none: not ours to judge), ``models`` maps node
+    names to the models that a plan puts there.
+    """
     header = HEADER if models is None else (*HEADER, "MODELS")
-    rows = [row for node in nodes for row in _rows(node, findings, models)]
+    rows = [row for node in nodes for row in _rows(node, (worst or {}).get(node.name), models)]
     table = _aligned([header, *rows[:SHOWN]]) if rows else [f"{MARKS[Severity.FATAL]} no GPU node"]
     if len(rows) > SHOWN:
         table.append(f"  … and {len(rows) - SHOWN} more rows")
     return [*table, *_smoke_line(smoke), *render(findings), _verdict(findings)]
 
 
-def _rows(
-    node: GpuNode, findings: Iterable[Finding], models: Mapping[str, Sequence[str]] | None
-) -> list[tuple[str, ...]]:
-    mark = _mark(node, findings)
+def _rows(node: GpuNode, said: Severity | None, models: Mapping[str, Sequence[str]] | None) -> list[tuple[str, ...]]:
+    mark = _mark(node, said)
     state = ("ready" if node.ready else "not ready") + ("" if node.schedulable else ", cordoned")
     planned = () if models is None else (", ".join(models.get(node.name, ())) or "-",)
     rows = []
@@ -55,10 +58,10 @@ def _cells(resource: GpuResource | None) -> tuple[str, ...]:
     return (resource.product or "?", memory, resource.name, f"{resource.free}/{resource.allocatable}", shared)
 
 
-def _mark(node: GpuNode, findings: Iterable[Finding]) -> str:
-    """The worst that is said about the node itself."""
-    said = {f.severity for f in findings if f"node/{node.name}" in f.subject.split(", ")}
-    return MARKS[next((s for s in (Severity.FATAL, Severity.WARNING) if s in said), Severity.INFO)]
+def _mark(node: GpuNode, said: Severity | None) -> str:
+    """What is said about the node itself; a node that has nothing free is at least worth a look."""
+    usable = any(resource.free for resource in node.resources)
+    return MARKS[said if said in (Severity.FATAL, Severity.WARNING) else Severity.INFO if usable else Severity.WARNING]
 
 
 def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
@@ -69,13 +72,17 @@ def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
 def _smoke_line(smoke: Mapping[str, Any] | None) -> list[str]:
     if not smoke or not smoke.get("product"):
         return []
-    found = f"{smoke['product']}, driver {smoke['driver']}, CUDA {smoke['cuda']}"
+    found = f"{smoke['product']}, driver {smoke['driver'] or '?'}, CUDA {smoke['cuda'] or '?'}"
     return [f"{MARKS[Severity.INFO]} nvidia-smi on node {smoke['node']} after {smoke['seconds']} s: {found}"]
 
 
 def _verdict(findings: Sequence[Finding]) -> str:
     fatal, warnings = (sum(f.severity is severity for f in findings) for severity in (Severity.FATAL, Severity.WARNING))
     if fatal:
-        return f"{MARKS[Severity.FATAL]} a GPU pod would not run: {fatal} fatal, {warnings} warnings"
+        return f"{MARKS[Severity.FATAL]} a GPU pod would not run: {fatal} fatal, {_warnings(warnings)}"
     mark = MARKS[Severity.WARNING if warnings else Severity.INFO]
-    return f"{mark} nothing keeps a GPU pod from running: {warnings} warnings"
+    return f"{mark} nothing keeps a GPU pod from running: {_warnings(warnings)}"
+
+
+def _warnings(count: int) -> str:
+    return f"{count or 'no'} warning{'' if count == 1 else 's'}"

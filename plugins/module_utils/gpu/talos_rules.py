@@ -29,11 +29,11 @@ OPERATOR_SINCE: Version = (1, 13)
 """First Talos whose guide uses CDI and the GPU operator instead of a RuntimeClass and the device plugin."""
 
 DRIVERS: dict[Version, dict[str, str]] = {
-    (1, 8): {"lts": "535", "production": "550"},
-    (1, 9): {"lts": "535", "production": "550"},
-    (1, 10): {"lts": "535", "production": "570"},
-    (1, 11): {"lts": "535", "production": "570"},
-    (1, 12): {"lts": "580.105.08", "production": "570"},
+    (1, 8): {"lts": "535.183.06", "production": "550.90.07"},
+    (1, 9): {"lts": "535.216.03", "production": "550.127.08"},
+    (1, 10): {"lts": "535.230.02", "production": "570.124.06"},
+    (1, 11): {"lts": "535.247.01", "production": "570.172.08"},
+    (1, 12): {"lts": "580.105.08", "production": "570.195.03"},
     (1, 13): {"lts": "580.126.20", "production": "595.58.03"},
     (1, 14): {"lts": "580.178.04", "production": "595.91.07"},
 }

@@ -18,6 +18,9 @@ FINISHED = ("Succeeded", "Failed")
 SECURITY = "pod-security.kubernetes.io/"
 DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
 TRACKING = ("argocd.argoproj.io/tracking-id", "app.kubernetes.io/instance")
+"""Marks of an Argo CD application; the label is also Helm's, where Helm's own annotation stands beside it."""
+
+HELM_RELEASE = "meta.helm.sh/release-name"
 
 
 def node(raw: Mapping[str, Any]) -> Record:
@@ -100,20 +103,21 @@ def _extended(container: Mapping[str, Any]) -> list[tuple[str, int]]:
     if not resources:
         return []
     asked = {**(resources.get("limits") or {}), **(resources.get("requests") or {})}
-    return [(name, int(count)) for name, count in asked.items() if "/" in name and str(count).isdigit() and int(count)]
+    return [(name, int(count)) for name, count in asked.items() if "/" in name and str(count).isdecimal() and int(count)]
 
 
 def runtime_class(raw: Mapping[str, Any]) -> Record:
     """A RuntimeClass: handler, scheduling, and who owns it."""
     metadata, scheduling = raw["metadata"], raw.get("scheduling") or {}
     marks = {**(metadata.get("labels") or {}), **(metadata.get("annotations") or {})}
+    tracked = TRACKING[:1] if HELM_RELEASE in marks else TRACKING
     return {
         "name": metadata["name"],
         "handler": raw.get("handler", ""),
         "node_selector": scheduling.get("nodeSelector") or {},
         "tolerations": scheduling.get("tolerations") or [],
         "owners": [f"{owner.get('kind')}/{owner.get('name')}" for owner in metadata.get("ownerReferences") or ()],
-        "tracking": next((str(marks[key]).partition(":")[0] for key in TRACKING if marks.get(key)), ""),
+        "tracking": next((str(marks[key]).partition(":")[0] for key in tracked if marks.get(key)), ""),
     }
 
 

@@ -12,6 +12,6 @@ Version = tuple[int, ...]
 
 def version(text: str | None) -> Version | None:
     """``(580, 159, 4)`` for "580.159.04"; None for anything that is not a dotted number."""
-    if text is None or not re.fullmatch(r"v?\d{1,9}(?:\.\d{1,9})*", text):
+    if text is None or not re.fullmatch(r"v?\d{1,9}(?:\.\d{1,9})*", text, re.ASCII):
         return None
     return tuple(int(part) for part in text.lstrip("v").split("."))

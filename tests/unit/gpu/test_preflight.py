@@ -1,0 +1,379 @@
+# Copyright (c) 2026, The inferops.vllm maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The whole preflight, the module's shell, the dry run, and what a person reads (golden files)."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+from unittest.mock import MagicMock
+
+import pytest
+from ansible_collections.inferops.vllm.plugins.action import gpu_preflight
+from ansible_collections.inferops.vllm.plugins.module_utils.api_error import ApiError
+from ansible_collections.inferops.vllm.plugins.module_utils.catalogue.gpu import ENTRIES
+from ansible_collections.inferops.vllm.plugins.module_utils.findings import Finding, Severity
+from ansible_collections.inferops.vllm.plugins.module_utils.gpu import smoke as smoke_module
+from ansible_collections.inferops.vllm.plugins.module_utils.gpu import table
+from ansible_collections.inferops.vllm.plugins.module_utils.gpu.checks import EXPLAINED_BY, assess
+from ansible_collections.inferops.vllm.plugins.module_utils.gpu.dry_run import dry_run
+from ansible_collections.inferops.vllm.plugins.module_utils.gpu.preflight import SmokeOptions, preflight
+
+from tests.unit.gpu import corpus, raw
+from tests.unit.gpu.fake import FakeClock, FakeCluster, forbidden
+from tests.unit.gpu.test_smoke import MATCHING, POD, life, pod, terminated
+
+GOLDEN = Path(__file__).parent / "golden"
+ENGINE = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "engine"}, "spec": {"containers": []}}
+POD_PATH = "/api/v1/namespaces/vllm/pods"
+
+
+def codes(findings: list[Finding]) -> list[str]:
+    return [f.code for f in findings]
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (
+            ApiError(403, "Forbidden", 'pods "e" is forbidden: pod rejected: RuntimeClass "nvidia" not found'),
+            "gpu-runtime-class-missing",
+        ),
+        (
+            ApiError(
+                403,
+                "Forbidden",
+                "pod rejected: conflict: runtimeClass.scheduling.nodeSelector[k] = v; pod.spec.nodeSelector[k] = w",
+            ),
+            "gpu-runtime-class-scheduling",
+        ),
+        (
+            ApiError(403, "Forbidden", 'violates PodSecurity "restricted:latest": allowPrivilegeEscalation != false'),
+            "gpu-pod-security-refuses",
+        ),
+        (
+            ApiError(403, "Forbidden", "exceeded quota: team, requested: requests.nvidia.com/gpu=1"),
+            "gpu-quota-exhausted",
+        ),
+        (
+            ApiError(403, "Forbidden", "maximum nvidia.com/gpu usage per Container is 0, but limit is 1"),
+            "gpu-limit-range",
+        ),
+        (ApiError(403, "Forbidden", 'User "u" cannot create resource "pods" in API group ""'), "gpu-right-missing"),
+        (ApiError(400, "BadRequest", 'admission webhook "policy.x" denied the request: no'), "gpu-admission-refused"),
+        (
+            ApiError(
+                422, "Invalid", "Pod is invalid: spec.containers[0].resources.limits[nvidia.com/gpu]: Invalid value"
+            ),
+            "gpu-pod-invalid",
+        ),
+        (ApiError(400, "BadRequest", 'strict decoding error: unknown field "spec.contaners"'), "gpu-pod-invalid"),
+        (ApiError(404, "NotFound", 'namespaces "vllm" not found'), "gpu-namespace-missing"),
+        (ApiError(500, "InternalError", "something else"), "gpu-admission-refused"),
+        (ApiError(0, "Unreachable", "timed out"), "cluster-unreachable"),
+    ],
+)
+def test_dry_run_maps_the_api_servers_words(error: ApiError, code: str) -> None:
+    findings = dry_run(FakeCluster(errors={("dry-run", POD_PATH): error}), [ENGINE], corpus.settings())
+    assert codes(findings) == [code]
+    if error.status:
+        assert error.message[:40] in findings[0].message
+
+
+def test_dry_run_creates_nothing() -> None:
+    cluster = FakeCluster()
+    assert dry_run(cluster, [ENGINE], corpus.settings()) == []
+    assert (cluster.created, len(cluster.dry)) == ([], 1)
+    assert cluster.dry[0]["metadata"] == {"name": "engine", "namespace": "vllm"}
+
+
+@pytest.mark.parametrize("odd", [None, "pod", {}, {"kind": "Deployment", "metadata": {}}, {"kind": "Pod"}])
+def test_dry_run_of_something_else(odd: object) -> None:
+    assert codes(dry_run(FakeCluster(), [odd], corpus.settings())) == ["gpu-pod-invalid"]
+
+
+def test_dry_run_before_the_class_exists() -> None:
+    error = ApiError(403, "Forbidden", 'pod rejected: RuntimeClass "nvidia" not found')
+    cluster = FakeCluster(errors={("dry-run", POD_PATH): error})
+    assert dry_run(cluster, [ENGINE], corpus.settings(expect_runtime_class=False)) == []
+
+
+def test_dry_run_does_not_repeat_what_a_check_said() -> None:
+    error = ApiError(403, "Forbidden", 'pod rejected: RuntimeClass "nvidia" not found')
+    cluster = FakeCluster(errors={("dry-run", POD_PATH): error})
+    snapshot = corpus.patched(corpus.base(), [{"set": ["runtime_classes"], "to": []}])
+    assert codes(preflight(snapshot, corpus.settings(), cluster=cluster, pods=[ENGINE]).findings) == [
+        "gpu-runtime-class-missing"
+    ]
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
+    fake = FakeClock()
+    monkeypatch.setattr(smoke_module.time, "sleep", fake.sleep)
+    monkeypatch.setattr(smoke_module.time, "monotonic", fake.monotonic)
+    return fake
+
+
+def good_cluster() -> FakeCluster:
+    cluster = FakeCluster(raw.lists(), raw.groups())
+    cluster.life, cluster.log = life(pod("Succeeded", **terminated(0))), MATCHING
+    return cluster
+
+
+def test_smoke_runs_where_a_gpu_is_free(clock: FakeClock) -> None:
+    seen = preflight(corpus.base(), corpus.settings(), cluster=good_cluster(), smoke=SmokeOptions())
+    assert seen.findings == []
+    assert (seen.smoke["product"], seen.smoke["node"]) == ("H100-80GB-HBM3", "gpu-1")
+    assert "√ nvidia-smi on node gpu-1" in "\n".join(seen.to_dict()["lines"])
+
+
+@pytest.mark.parametrize(
+    ("why", "kwargs", "patch", "settings"),
+    [
+        ("check mode", {"check_mode": True}, [], {}),
+        ("no live cluster", {"cluster": None}, [], {}),
+        ("gpu-node-cordoned would make it fail", {}, [{"set": ["nodes", 1, "unschedulable"], "to": True}], {}),
+        ("does not exist yet", {}, [{"set": ["runtime_classes"], "to": []}], {"expect_runtime_class": False}),
+        (
+            "no nvidia.com/gpu is free",
+            {},
+            [
+                {
+                    "append": ["pods"],
+                    "value": {
+                        "namespace": "vllm",
+                        "name": "e",
+                        "node": "gpu-1",
+                        "phase": "Running",
+                        "labels": {"model": "m", "helm-release-name": "vllm"},
+                        "requests": {"nvidia.com/gpu": 2},
+                    },
+                }
+            ],
+            {},
+        ),
+    ],
+)
+def test_smoke_is_skipped_and_says_so(
+    why: str, kwargs: dict[str, Any], patch: list[Any], settings: dict[str, Any]
+) -> None:
+    cluster = good_cluster()
+    arguments = {"cluster": cluster, "smoke": SmokeOptions(), **kwargs}
+    seen = preflight(corpus.patched(corpus.base(), patch), corpus.settings(**settings), **arguments)
+    skipped = [f for f in seen.findings if f.code == "gpu-smoke-skipped"]
+    assert [why in f.message for f in skipped] == [True]
+    assert (cluster.created, seen.smoke) == ([], {})
+
+
+def test_smoke_node(clock: FakeClock) -> None:
+    settings = corpus.settings("healthy-vgpu")
+    cluster = good_cluster()
+    seen = preflight(corpus.base("healthy-vgpu"), settings, cluster=cluster, smoke=SmokeOptions(node="vgpu-2"))
+    assert cluster.created[0]["spec"]["nodeSelector"] == {"kubernetes.io/hostname": "vgpu-2"}
+    assert "runtimeClassName" not in cluster.created[0]["spec"]
+    assert codes(seen.findings) == ["gpu-smi-labels-differ"]
+    seen = preflight(corpus.base("healthy-vgpu"), settings, cluster=cluster, smoke=SmokeOptions(node="vgpu-3"))
+    assert codes(seen.findings) == ["gpu-node-unknown"]
+    assert "did you mean" in seen.findings[0].message
+
+
+def test_smoke_failure_fails_the_task(clock: FakeClock) -> None:
+    cluster = good_cluster()
+    cluster.life = life(pod("Failed", **terminated(12)))
+    seen = preflight(corpus.base(), corpus.settings(), cluster=cluster, smoke=SmokeOptions()).to_dict()
+    assert seen["failed"] is True
+    assert seen["nodes"][0]["name"] == "gpu-1"
+
+
+# The shell.
+
+
+def run(
+    monkeypatch: pytest.MonkeyPatch, cluster: FakeCluster, *, check_mode: bool = False, **options: Any
+) -> dict[str, Any]:
+    monkeypatch.setattr(gpu_preflight.Cluster, "connect", classmethod(lambda cls, options: cluster))
+    task = MagicMock(args=options, check_mode=check_mode, diff=False, async_val=0, environment=[])
+    action = gpu_preflight.ActionModule(task, MagicMock(), MagicMock(), MagicMock(), MagicMock(), None)
+    result: dict[str, Any] = action.run(task_vars={})
+    json.dumps(result)
+    return result
+
+
+def test_module(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, clock: FakeClock) -> None:
+    target = tmp_path / "case.json"
+    result = run(
+        monkeypatch,
+        good_cluster(),
+        gpu_nodes=["gpu-1"],
+        tolerations=[dict(t) for t in corpus.TOLERATIONS],
+        snapshot_path=str(target),
+        smoke_test=True,
+        selectors=[{"subject": "vllm_models[0].placement", "node": "gpu-1"}],
+        dry_run_pods=[ENGINE],
+    )
+    assert (result["changed"], result["failed"]) == (False, False)
+    assert result["own"] == {"gpu-1": {"nvidia.com/gpu": 1}}
+    assert result["api"] == {"argocd": True, "sealed_secrets": True, "service_monitor": False}
+    assert [c["name"] for c in result["storage_classes"]] == ["longhorn"]
+    assert result["nodes"][0]["resources"][0]["free"] == 1
+    assert result["smoke"]["pod"] == "default/gpu-test-vllm"
+    assert raw.SECRET not in json.dumps(result) + target.read_text(encoding="utf-8")
+    again = run(
+        monkeypatch,
+        FakeCluster(),
+        gpu_nodes=["gpu-1"],
+        tolerations=[dict(t) for t in corpus.TOLERATIONS],
+        from_snapshot=str(target),
+    )
+    assert again["nodes"] == result["nodes"]
+
+
+def test_module_in_check_mode_writes_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    cluster = good_cluster()
+    run(monkeypatch, cluster, check_mode=True, smoke_test=True, snapshot_path=str(tmp_path / "x.json"))
+    assert (cluster.created, list(tmp_path.iterdir())) == ([], [])
+
+
+def test_module_fails_with_everything_it_knows(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = run(monkeypatch, good_cluster(), gpu_nodes=["gpu-2"])
+    assert result["failed"] is True
+    assert "gpu-node-unknown" in result["msg"]
+    assert result["nodes"] and result["lines"]
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        ({"gpu_mode": "virtual"}, "options-invalid"),
+        ({"from_snapshot": "/nowhere.json"}, "gpu-snapshot-unreadable"),
+        ({"from_snapshot": "a", "snapshot_path": "b"}, "options-invalid"),
+        ({"selectors": [{"node": "x"}]}, "options-invalid"),
+    ],
+)
+def test_module_refuses(monkeypatch: pytest.MonkeyPatch, options: dict[str, Any], code: str) -> None:
+    result = run(monkeypatch, good_cluster(), **options)
+    assert (result["failed"], [f["code"] for f in result["findings"]]) == (True, [code])
+
+
+def test_module_without_a_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = FakeCluster(errors={("list", "/api/v1/nodes"): ApiError(0, "Unreachable", "refused", "https://x")})
+    result = run(monkeypatch, cluster)
+    assert (result["failed"], [f["code"] for f in result["findings"]]) == (True, ["cluster-unreachable"])
+
+
+def test_module_carries_on_without_a_right(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = good_cluster()
+    cluster.errors[("list", "/api/v1/pods")] = forbidden("pods")
+    result = run(monkeypatch, cluster, gpu_nodes=["gpu-1"], tolerations=[dict(t) for t in corpus.TOLERATIONS])
+    assert "gpu-right-missing" in [f["code"] for f in result["findings"]]
+    assert (result["failed"], result["nodes"][0]["name"]) == (False, "gpu-1")
+
+
+# What a person reads.
+
+PAGES = {
+    "healthy-vgpu-with-models": ("healthy-vgpu", None, {"vgpu-1": ["mistral"], "vgpu-2": ["embeddings"]}),
+    "healthy-talos-operator": ("healthy-talos-1.13-operator", None, None),
+    "runtime-class-missing": (None, "runtime-class-missing", None),
+    "product-as-hostname": (None, "pin-holds-a-product-instead-of-a-hostname", None),
+    "mig-mixed": (None, "mig-mixed-but-whole-gpu-asked", None),
+    "time-slicing": (None, "time-slicing", None),
+    "two-nodes-cordoned": (None, "two-nodes-cordoned", None),
+    "empty-cluster": (None, "cluster-without-nodes", None),
+    "all-unreadable": (None, "truncated-to-schema", None),
+}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_golden(name: str) -> None:
+    base, defect, models = PAGES[name]
+    if defect:
+        snapshot, settings, _ = corpus.load(corpus.FOLDER / f"{defect}.yaml")
+    else:
+        snapshot, settings = corpus.base(str(base)), corpus.settings(str(base))
+    seen = assess(snapshot, settings)
+    console = "\n".join(table.lines(seen.nodes, seen.findings, worst=seen.worst, models=models)) + "\n"
+    plain = {
+        "nodes": [n.to_dict() for n in seen.nodes],
+        "findings": [f.to_dict() for f in seen.findings],
+        "own": seen.own,
+    }
+    as_json = json.dumps(plain, indent=1, sort_keys=True) + "\n"
+    for suffix, text in (("txt", console), ("json", as_json)):
+        target = GOLDEN / f"{name}.{suffix}"
+        if os.environ.get("UPDATE_GOLDEN"):
+            target.write_text(text, encoding="utf-8")
+        assert target.read_text(encoding="utf-8") == text
+
+
+def test_a_table_of_thousands_is_cut() -> None:
+    seen = assess(corpus.base(), corpus.settings())
+    shown = table.lines(seen.nodes * 100, [])
+    assert len(shown) == table.SHOWN + 3
+    assert shown[-2] == "  … and 60 more rows"
+
+
+# Many nodes, one cause.
+
+
+def crowd(count: int) -> dict[str, Any]:
+    snapshot = corpus.base("healthy-vgpu")
+    model = snapshot["nodes"][1]
+    snapshot["nodes"] = [
+        {
+            **model,
+            "name": f"n{i}",
+            "labels": {**model["labels"], "kubernetes.io/hostname": f"n{i}"},
+            "unschedulable": True,
+        }
+        for i in range(count)
+    ]
+    return snapshot
+
+
+def test_one_cause_on_many_nodes_is_one_finding() -> None:
+    seen = assess(crowd(12), corpus.settings("healthy-vgpu"))
+    assert codes(seen.findings) == ["gpu-node-cordoned"]
+    assert seen.findings[0].subject == "node/n0, node/n1, node/n2, node/n3, node/n4 and 7 more"
+    assert set(seen.worst.values()) == {Severity.FATAL}
+    assert len(seen.worst) == 12
+
+
+def test_different_messages_name_their_nodes() -> None:
+    snapshot = crowd(7)
+    for index, node in enumerate(snapshot["nodes"]):
+        node.update(unschedulable=False, taints=[{"key": "team", "value": str(index), "effect": "NoSchedule"}])
+    seen = assess(snapshot, corpus.settings("healthy-vgpu"))
+    assert {f.code for f in seen.findings} == {"gpu-taint-not-tolerated"}
+
+
+# The catalogue.
+
+
+def test_every_code_is_provoked_by_a_test() -> None:
+    here = [*Path(__file__).parent.glob("test_*.py"), *corpus.DEFECTS]
+    text = "\n".join(path.read_text(encoding="utf-8") for path in here)
+    assert [entry.code for entry in ENTRIES if entry.code not in text] == []
+
+
+def test_every_code_of_the_core_is_in_the_catalogue() -> None:
+    import re
+
+    from ansible_collections.inferops.vllm.plugins.module_utils import gpu
+
+    known = {entry.code for entry in ENTRIES}
+    used = {
+        code
+        for path in Path(gpu.__file__).parent.glob("*.py")
+        for code in re.findall(r'"(gpu-[a-z0-9-]+)"', path.read_text(encoding="utf-8"))
+    }
+    assert used - {"gpu-test", "gpu-operator"} == known
+    assert {code for pair in EXPLAINED_BY.items() for code in (pair[0], *pair[1])} <= known
+
+
+def test_test_pod_is_where_people_look_for_it() -> None:
+    assert POD.endswith("/gpu-test-vllm")
