@@ -81,6 +81,8 @@ class Scene:
 
 
 REFUSED = (401, 403)
+HOPELESS_RESTARTS = 2
+"""A single crash may be the network's fault; the second one in a row is the engine's."""
 BLOCKING = frozenset(
     {"CreateContainerConfigError", "CreateContainerError", "InvalidImageName", "ImagePullBackOff", "ErrImagePull"}
 )
@@ -151,7 +153,7 @@ def look_at(
     happened = [clean(f"{e.get('reason', '')}: {e.get('message', '')}", hidden) for e in events]
     state, reason = _state(pod, happened)
     crashed = state in (PodState.CRASHING, PodState.KILLED)
-    said = telling_line((previous or log) if crashed else log, hidden)
+    said = telling_line((previous or log) if crashed else (log or previous), hidden)
     lines = [line for line in (*_relevant(state, happened), said) if line]
     return Look(state, f"pod {pod['metadata']['name']}: {clean(reason, hidden)}", tuple(lines))
 
@@ -188,7 +190,7 @@ def _container_state(container: Object, happened: list[str]) -> tuple[PodState, 
         return PodState.BLOCKED, f"{reason}: {waiting.get('message', '')}"
     if any("failed startup probe" in line for line in happened):
         return PodState.KILLED, f"killed by the startup probe, {restarts} restarts"
-    if restarts and (reason == "CrashLoopBackOff" or restarts > 1):
+    if reason == "CrashLoopBackOff" and restarts >= HOPELESS_RESTARTS:
         ended = (container.get("lastState") or {}).get("terminated") or {}
         why = ended.get("reason") or "Error"
         return PodState.CRASHING, f"exit code {ended.get('exitCode', '?')} ({why}), {restarts} restarts"
@@ -222,7 +224,8 @@ def _router_fault(scene: Scene) -> Reading:
 
 def _key_rejected(scene: Scene) -> Reading:
     said = scene.engine if scene.engine.status in REFUSED else scene.router
-    return Reading("serving-key-rejected", _with_pod(scene, f"the key of the Secret is refused: {said}"), 20)
+    text = f"the key of the Secret is refused: {said}; {scene.look.summary}"
+    return Reading("serving-key-rejected", text, 20)
 
 
 def _wrong_endpoint(scene: Scene) -> Reading:

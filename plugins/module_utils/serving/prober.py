@@ -34,6 +34,8 @@ from .requests import (
 )
 
 POLL_SECONDS = 5.0
+QUIET_SECONDS = 30.0
+"""Between two lines of progress about the same reason: a loading model logs a new line every second."""
 REQUEST_SECONDS = 60.0
 """For one answer: a completion of 32 tokens takes seconds, a half-open connection takes for ever."""
 MAX_BYTES = 4 * 1024 * 1024
@@ -80,13 +82,17 @@ class _Wait:
     model: Model
     reading: Reading | None = None
     since: float = 0.0
+    said: float = 0.0
 
     def note(self, reading: Reading, now: float) -> bool:
-        """Remember the reading; true when it says something new."""
-        if self.reading is None or self.reading.code != reading.code:
-            self.since = now
-        news = self.reading is None or self.reading.text != reading.text
+        """Remember the reading; true when it is worth saying: another reason, or after a while another text."""
+        changed = self.reading is None or self.reading.code != reading.code
+        moved = self.reading is not None and self.reading.text != reading.text
         self.reading = reading
+        if changed:
+            self.since = now
+        news = changed or (moved and now - self.said >= QUIET_SECONDS)
+        self.said = now if news else self.said
         return news
 
     def hopeless(self, now: float) -> bool:

@@ -155,6 +155,15 @@ def test_waits_until_the_model_has_loaded_and_says_so_on_change_only() -> None:
     assert said[-1] == "mistral: answers"
 
 
+def test_a_log_that_moves_is_told_twice_a_minute() -> None:
+    lines = iter(range(1000))
+    said: list[str] = []
+    prove(
+        NOBODY, (CHAT,), look=lambda _: Look(PodState.STARTING, "pod p", (f"{next(lines)} %",)), said=said, budget=120
+    )
+    assert len(said) == 5
+
+
 def looked(state: PodState, *lines: str) -> Callable[[Model], Look]:
     return lambda _: Look(state, "pod vllm-mistral-1: as it is", lines)
 
