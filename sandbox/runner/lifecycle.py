@@ -114,10 +114,12 @@ def bring_up(context: Context, profile: str) -> None:
     objects.apply_base(api)
     objects.apply_project(api)
     objects.write_service_account(api, state.pki, state.root / "service-account")
+    objects.restore_sealing_key(api, state.pki / "sealing-key.json")
     launch(context, members_of(3))
     objects.apply_nodes(api, profile, numbers["kwok"])
     for component in COMPONENTS:
         await_ready(component, context)
+    objects.save_sealing_key(api, state.pki / "sealing-key.json")
     account = "/api/v1/namespaces/default/serviceaccounts/default"  # before it is there, pods are refused
     wait_for("ServiceAccount default/default", lambda: "" if api.find(account) else "not created yet", 30)
 
@@ -183,7 +185,7 @@ def stop_all(state: State, *, kill: bool = False) -> int:
 
 
 def reset(state: State, profile: str) -> str:
-    """Throw the cluster and the repository away and start afresh, on the same ports with the same certificates."""
+    """Throw the cluster and the repository away and start afresh, on the same ports with the same keys."""
     with state.lock():
         known = state.read()
         stop_all(state, kill=True)

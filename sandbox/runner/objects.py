@@ -125,3 +125,29 @@ def write_service_account(api: Api, pki: Path, folder: Path) -> None:
             path.unlink()
         path.touch(mode=0o600)
         path.write_text(content)
+
+
+def restore_sealing_key(api: Api, saved: Path) -> None:
+    """Give a fresh cluster the sealing key of this sandbox: what was sealed before a reset can still be opened."""
+    if saved.exists():
+        key = json.loads(saved.read_text(encoding="utf-8"))
+        api.create("/api/v1/namespaces/kube-system/secrets", key)
+
+
+def save_sealing_key(api: Api, saved: Path) -> None:
+    """Keep the controller's newest active key (0600) for the next reset."""
+    selector = "sealedsecrets.bitnami.com/sealed-secrets-key%3Dactive"
+    found = api.find(f"/api/v1/namespaces/kube-system/secrets?labelSelector={selector}") or {"items": []}
+    keys = sorted(found["items"], key=lambda key: str(key["metadata"]["creationTimestamp"]))
+    if not keys or saved.exists():
+        return
+    metadata = {name: keys[-1]["metadata"][name] for name in ("name", "namespace", "labels")}
+    content = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "type": keys[-1]["type"],
+        "metadata": metadata,
+        "data": keys[-1]["data"],
+    }
+    saved.touch(mode=0o600)
+    saved.write_text(json.dumps(content), encoding="utf-8")
