@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from sandbox.runner import charts, gitrepo, kwok, objects, pki, ports, probes, processes
+from sandbox.runner import charts, gitrepo, kwok, localsecrets, objects, pki, ports, probes, processes
 from sandbox.runner.api import Api, write_kubeconfig
 from sandbox.runner.binaries import resolve
 from sandbox.runner.components import COMPONENTS, NAMESPACE, PORTS, STOP_ORDER, Component, Context
@@ -76,6 +76,7 @@ def start(state: State, profile: str, known: dict[str, Any]) -> str:
         "kubeconfig": str(state.kubeconfig),
         "git_url": state.repository.as_uri(),
         "git_branch": gitrepo.BRANCH,
+        "local_secrets": str(localsecrets.write(state.root)),
         "argocd_namespace": NAMESPACE,
         "chart": charts.publish(state.charts, numbers["charts"], known.get("chart", {}).get("source", "")),
         "ports": numbers,
