@@ -15,6 +15,7 @@ from ansible_collections.inferops.vllm.plugins.module_utils.gitops.commit import
     commit,
     files,
     full_message,
+    prepare,
 )
 from ansible_collections.inferops.vllm.plugins.module_utils.gitops.repository import Repository
 
@@ -101,6 +102,13 @@ def test_head_means_the_default_branch(origin):
     assert run(origin, Wanted(VALUES, b"a: 3\n"), branch="HEAD").branch == "main"
 
 
+@pytest.fixture(scope="module")
+def seeded(template):
+    """One clone for all the refusals, which leave it as it is."""
+    with Repository(f"file://{template}") as repository:
+        yield repository, repository.open("main")
+
+
 @pytest.mark.parametrize(
     ("wanted", "code"),
     [
@@ -125,8 +133,10 @@ def test_head_means_the_default_branch(origin):
         ((Wanted("x.yaml", b"kind: Secret\nstringData: {TOKEN: x}\n"),), "gitops-plaintext-secret"),
     ],
 )
-def test_what_is_refused(origin, wanted, code):
-    assert refused(origin, *wanted) == [code]
+def test_what_is_refused(seeded, wanted, code):
+    with pytest.raises(Refusal) as caught:
+        prepare(*seeded, wanted)
+    assert [f.code for f in caught.value.findings] == [code]
 
 
 def test_everything_wrong_is_told_at_once(origin):
