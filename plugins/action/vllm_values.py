@@ -6,18 +6,20 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import replace
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from ansible_collections.inferops.vllm.plugins.module_utils.chart.compare import check_takeover, compare_files
 from ansible_collections.inferops.vllm.plugins.module_utils.chart.files import monitor_findings
 from ansible_collections.inferops.vllm.plugins.module_utils.chart.produce import Product, produce
 from ansible_collections.inferops.vllm.plugins.module_utils.chart.render import Helm, check_render
 from ansible_collections.inferops.vllm.plugins.module_utils.chart.settings import ChartSettings, settings_from
-from ansible_collections.inferops.vllm.plugins.module_utils.findings import Finding, finding, raise_if_fatal
+from ansible_collections.inferops.vllm.plugins.module_utils.findings import Finding, finding, raise_if_fatal, refuse
 from ansible_collections.inferops.vllm.plugins.module_utils.planning.parse import request_from_dict
 from ansible_collections.inferops.vllm.plugins.module_utils.planning.plan import plan_from_dict
 from ansible_collections.inferops.vllm.plugins.plugin_utils.action import FindingsAction
+
+Read = TypeVar("Read")
 
 
 class ActionModule(FindingsAction):
@@ -30,8 +32,9 @@ class ActionModule(FindingsAction):
         wanted = options["service_monitor"]
         monitor = options["service_monitor_available"] if wanted == "auto" else wanted == "true"
         settings = settings_from({**options, "service_monitor": monitor})
-        models = tuple(request_from_dict(model) for model in options["models"])
-        product = produce(models, plan_from_dict(options["plan"]), settings, options["directory"])
+        models = _read("models", lambda given: tuple(request_from_dict(model) for model in given), options)
+        plan = _read("plan", plan_from_dict, options)
+        product = produce(models, plan, settings, options["directory"])
         existing = options["existing_files"]
         findings = [
             *product.findings,
@@ -58,5 +61,14 @@ class ActionModule(FindingsAction):
         missing = "no helm binary" if not binary else "no chart_path"
         skipped = finding("values-render-skipped", "render_check", f"there is {missing}")
         if options["render_check"] == "true":
-            raise_if_fatal([replace(finding("values-render-failed", "render_check", f"there is {missing}"))])
+            raise refuse("values-render-failed", "render_check", f"there is {missing}")
         return [skipped]
+
+
+def _read(option: str, read: Callable[[Any], Read], options: dict[str, Any]) -> Read:
+    """An option that another module made; a finding where somebody else did."""
+    try:
+        return read(options[option])
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        detail = f"{type(error).__name__}: {error}"[:120]
+        raise refuse("options-invalid", option, f"is not what vllm_plan returns ({detail})") from None

@@ -15,7 +15,7 @@ from typing import Any
 
 from ..findings import Finding, finding
 from .arguments import helm_text
-from .files import VALUES_FILE, TextFile, is_ours
+from .files import TextFile, is_ours
 from .text import from_yaml
 
 SHOWN = 3
@@ -81,11 +81,6 @@ def check_takeover(old: Mapping[str, str], new: list[TextFile], *, take_over: bo
             code = "values-takeover" if take_over else "values-takeover-refused"
             found.append(finding(code, file.path, _summary(changes)))
     return found
-
-
-def values_text(files: Mapping[str, str], directory: str) -> str | None:
-    """The text of the wrapper chart's values.yaml among the files of a repository."""
-    return files.get(f"{directory.strip('/')}/{VALUES_FILE}")
 
 
 def _summary(changes: list[Difference]) -> str:

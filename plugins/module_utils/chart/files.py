@@ -153,7 +153,7 @@ def _monitor(settings: ChartSettings) -> str:
         "metadata": {
             "name": f"{settings.release}-router-metrics",
             "namespace": settings.namespace,
-            "labels": dict(settings.monitor_labels),
+            "labels": {key: str(value) for key, value in settings.monitor_labels.items()},
         },
         "spec": {
             "selector": {"matchLabels": {"environment": "router", "release": "router"}},

@@ -19,8 +19,10 @@ from typing import Any
 
 from ..findings import Finding, Severity, finding
 from ..suggest import did_you_mean
-from .releases import RELEASES, Release, order
+from .releases import RELEASES, Release
 
+ENGINE = "servingEngineSpec"
+MODEL = f"{ENGINE}.modelSpec[]"
 STOP = ("verbatim", "value")
 SCALARS = frozenset(("boolean", "integer", "number", "string"))
 TYPE_NAMES: dict[type, str] = {
@@ -94,10 +96,13 @@ class _Walk:
     def __init__(self, release: Release, prefix: str) -> None:
         self.release = release
         self.prefix = prefix
+        self.ray = False
         self.findings: list[Finding] = []
 
     def members(self, path: str, pattern: str, node: Mapping[Any, Any]) -> None:
         """Every key of an object whose keys the templates name."""
+        if pattern == MODEL:
+            self.ray = isinstance(node.get("raySpec"), dict)
         for key, value in node.items():
             name = str(key)
             below = f"{pattern}.{name}" if pattern else name
@@ -109,7 +114,7 @@ class _Walk:
 
     def value(self, path: str, pattern: str, handling: str, value: Any) -> None:
         """One value whose key is read."""
-        if table()[pattern].get("ray"):
+        if table()[pattern].get("ray") and not self.ray:
             self.report("values-key-ray-only", path, "only a Ray model reads this key; a Deployment model ignores it")
         if value is None or not self.typed(path, pattern, handling, value) or handling in STOP:
             return
@@ -185,7 +190,7 @@ def elements(handling: str, value: Any) -> Iterator[tuple[str, str, Any]]:
 
 def _elsewhere(name: str, release: Release) -> str:
     paths = [p for p in table() if p.rpartition(".")[2] == name and mode(p, release) and not table()[p].get("ray")]
-    nearest = min(paths, key=lambda p: (p.count("."), order(p), p), default="")
+    nearest = min(paths, key=lambda p: (not p.startswith(ENGINE), p.count("."), p), default="")
     return f"; the chart reads it at {nearest}" if nearest else ""
 
 

@@ -109,13 +109,14 @@ def restarts(upgrade: Upgrade) -> dict[str, str]:
     old_arguments, new_arguments = _argument_lists(upgrade.old), _argument_lists(upgrade.new)
     site = _site_changes(upgrade)
     for name, old, new in upgrade.kept:
-        changes = [change.path for change in differences(old, new)]
+        reasons = list(site)
         if any(old.get(key) != new.get(key) for key in ("repository", "tag")):
-            found[name] = f"image {old.get('repository')}:{old.get('tag')} → {new.get('repository')}:{new.get('tag')}"
-        elif old_arguments.get(name) != new_arguments.get(name):
-            found[name] = "engine arguments"
-        elif changes or site:
-            found[name] = ", ".join(changes or site)
+            reasons.append(f"image {old.get('repository')}:{old.get('tag')} → {new.get('repository')}:{new.get('tag')}")
+        if old_arguments.get(name) != new_arguments.get(name):
+            reasons.append("engine arguments")
+        reasons = reasons or [change.path for change in differences(old, new)]
+        if reasons:
+            found[name] = ", ".join(reasons)
     return found
 
 

@@ -80,28 +80,26 @@ class _Check:
         self.arguments = arguments
         self.table = known
         self.name = name
-        self.findings: list[Finding] = []
+        self.found: list[tuple[int, Finding]] = []
 
     def run(self) -> list[Finding]:
-        """All checks, in the order of the list."""
-        for argument in self.arguments:
+        """All checks; findings in the order of the list."""
+        for index, argument in enumerate(self.arguments):
             if not isinstance(argument.text, str):
                 kind = type(argument.text).__name__
-                self.findings.append(
-                    finding("engine-argument-not-text", argument.subject, f"is a {kind}, not text; put it in quotes")
-                )
+                self.report("engine-argument-not-text", index, f"is a {kind}, not text; put it in quotes")
         reading = read([_text(argument.text) for argument in self.arguments], self.table)
         for problem in reading.problems:
             self.problem(problem)
         for given in reading.given:
             self.option(given)
         self.whole(reading)
-        return self.findings
+        return [found for _, found in sorted(self.found, key=lambda pair: pair[0])]
 
     def report(self, code: str, index: int, message: str, fix: str | None = None) -> None:
         """A finding about one element."""
         subject = self.arguments[index].subject if index < len(self.arguments) else "arguments"
-        self.findings.append(finding(code, subject, message, fix=fix))
+        self.found.append((index, finding(code, subject, message, fix=fix)))
 
     # ------------------------------------------------------------------------------------------- problems
 

@@ -164,12 +164,11 @@ def _without_dots(items: list[_Item], table: Table, reading: Reading) -> list[_I
             kept.append(item)
             continue
         base, _, keys = name.partition(".")
-        if base not in table.options:
-            reading.problems.append(Problem("misread", item.index, item.typed))
+        if base not in table.options or not (equals or queue):
+            kind = "missing" if base in table.options else "misread"
+            reading.problems.append(Problem(kind, item.index, item.typed))
         if not equals:
-            if not queue:
-                continue
-            value = queue.pop(0).text
+            value = queue.pop(0).text if queue else ""
         _merge(objects.setdefault(base, (item, {}))[1], keys.split("."), _scalar(value))
     known = [(base, found) for base, found in objects.items() if base in table.options]
     return kept + [_Item(i.index, f"{base}={json.dumps(data)}", f"{base}.…") for base, (i, data) in known]
