@@ -41,9 +41,7 @@ class ActionModule(FindingsAction):
         with Repository(options["repo_url"], credentials) as repository:
             if options["mode"] == "direct":
                 return _result(commit(repository, request, dry_run=self.check_mode))
-            provider = provider_of(
-                repository.address, options["provider"] or "", options["api_url"] or "", credentials.token
-            )
+            provider = provider_of(repository.address, options["provider"], options["api_url"] or "", credentials.token)
             return _result(propose(repository, request, provider, send, dry_run=self.check_mode))
 
 

@@ -103,9 +103,10 @@ options:
     choices: [direct, pull_request]
     default: direct
   provider:
-    description: API for O(mode=pull_request). Unset tells it from the host's name.
+    description: API for O(mode=pull_request). V(auto) tells it from the host's name.
     type: str
-    choices: [github, gitlab, gitea]
+    choices: [auto, github, gitlab, gitea]
+    default: auto
   api_url:
     description: Base URL of that API. Unset means the usual place, such as V(https://host/api/v4) for GitLab.
     type: str
@@ -127,7 +128,7 @@ options:
     description: Author and committer. Empty means C(inferops.vllm).
     type: str
   author_email:
-    description: E-mail address of author and committer. Empty means C(inferops-vllm@localhost).
+    description: E-mail address of author and committer. Empty means C(inferops.vllm@localhost).
     type: str
   username:
     description: User name that goes with O(token). Empty means C(x-access-token), which GitHub, GitLab and Gitea take.
@@ -186,7 +187,7 @@ EXAMPLES = r"""
     repo_url: "{{ gitops_repo_url }}"
     token: "{{ gitops_token }}"
     message: Take the application back
-    stage: vllm_application
+    stage: application
     site: "{{ inventory_hostname }}"
     revert: last
 """

@@ -18,6 +18,7 @@ from ..findings import refuse
 from .remote import LOOPBACK, Address, scrub
 
 KINDS = ("github", "gitlab", "gitea")
+AUTO = "auto"
 HOSTS = {"github": ("github",), "gitlab": ("gitlab",), "gitea": ("gitea", "forgejo", "codeberg")}
 """What a host's name holds when the provider is told from it."""
 
@@ -68,10 +69,11 @@ class PullRequest:
 def provider_of(address: Address, kind: str, api_url: str, token: str) -> Provider:
     """The provider of a repository.
 
-    ``kind`` is one of :data:`KINDS`, or empty to tell it from the host's name; ``api_url`` is empty for the
+    ``kind`` is one of :data:`KINDS`, or ``auto`` to tell it from the host's name; ``api_url`` is empty for the
     usual place of that kind. Raises ``gitops-provider-unknown``.
     """
-    found = kind or next((k for k, words in HOSTS.items() if any(word in address.host for word in words)), "")
+    by_host = next((k for k, words in HOSTS.items() if any(word in address.host for word in words)), "")
+    found = by_host if kind == AUTO else kind
     if not found:
         raise refuse("gitops-provider-unknown", "provider", f"cannot be told from host '{address.host}'")
     if not token:

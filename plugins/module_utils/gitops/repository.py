@@ -44,7 +44,7 @@ HISTORY = 20
 LOOK_BACK = 200
 """Commits that are fetched to answer a question about history."""
 
-BOTS_EMAIL = "inferops-vllm@localhost"
+BOTS_EMAIL = "inferops.vllm@localhost"
 KEYRING = "gpg"
 """Short, and high up in the folder: the agent's sockets are in it, and their paths may have 107 bytes."""
 

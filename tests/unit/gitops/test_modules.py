@@ -160,7 +160,7 @@ def test_a_branch_of_ours_that_others_keep_moving(origin, monkeypatch):
 @pytest.mark.parametrize(
     ("args", "code"),
     [
-        ({"provider": None, "api_url": "https://x"}, "gitops-provider-unknown"),
+        ({"provider": "auto", "api_url": "https://x"}, "gitops-provider-unknown"),
         ({"token": ""}, "gitops-provider-unknown"),
         ({"api_url": "ftp://x"}, "gitops-url-invalid"),
         ({"api_url": "http://example.org/api"}, "gitops-url-invalid"),
@@ -184,7 +184,7 @@ def test_pull_requests_without_a_provider(origin, args, code):
     ],
 )
 def test_providers_by_host(url, kind, api, project):
-    found = provider_of(parse_url(url), "", "", TOKEN)
+    found = provider_of(parse_url(url), "auto", "", TOKEN)
     assert (found.kind, found.api, found.project) == (kind, api, project)
     assert TOKEN not in repr(found)
 
