@@ -53,8 +53,8 @@ def test_the_first_run_is_verified(sandbox: Sandbox, first: tuple[Played, dict[s
     played, report = first
     assert (played.code, played.failed) == (0, 0), played.text
     assert report["outcome"] == "verified"
-    assert {stage["status"] for stage in report["stages"]} == {"passed"}, report["stages"]
-    assert not [f for stage in report["stages"] for f in stage["findings"] if f["severity"] != "info"]
+    assert {stage["status"] for stage in report["stages"]} <= {"ok", "changed"}, report["stages"]
+    assert not [f for f in report["findings"] if f["severity"] != "info"]
 
 
 def test_commits_are_legible_and_in_the_recommended_order(

@@ -125,7 +125,9 @@ def _sync_policy(options: Mapping[str, Any], features: frozenset[str]) -> JSON:
     retry = {**RETRY, **({"refresh": True} if "retry.refresh" in features else {})}
     policy: JSON = {"retry": retry}
     if options.get("automated", True):
-        policy["automated"] = {"prune": bool(options.get("prune")), "selfHeal": bool(options.get("self_heal", True))}
+        # Argo CD writes the object back without what is false, so a false that we state would be a change in every run.
+        wanted = {"prune": options.get("prune"), "selfHeal": options.get("self_heal", True)}
+        policy["automated"] = {name: True for name, value in wanted.items() if value}
     if options.get("sync_options"):
         policy["syncOptions"] = list(options["sync_options"])
     return policy
@@ -154,7 +156,7 @@ def repository_credential(
 
 
 def _without_empty(mapping: Mapping[str, Any]) -> JSON:
-    return {key: value for key, value in mapping.items() if value not in (None, "", [], {})}
+    return {key: value for key, value in mapping.items() if value not in (None, "", [], {}, False)}
 
 
 def managed_part(live: Mapping[str, Any] | None) -> JSON:
