@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, ClassVar
@@ -36,10 +36,6 @@ from ansible_collections.inferops.vllm.plugins.module_utils.sealing.validate imp
 from ansible_collections.inferops.vllm.plugins.plugin_utils.action import FindingsAction
 
 CONNECTION = ("kubeconfig", "context", "host")
-PUBLIC_SUBOPTIONS = frozenset(
-    {"name", "namespace", "scope", "type", "path", "from_file", "formats", "revision", "immutable"}
-    | {"labels", "annotations", "template_labels", "template_annotations"}
-)
 
 
 class ActionModule(FindingsAction):
@@ -78,12 +74,11 @@ class ActionModule(FindingsAction):
         return {"findings": [*findings, *outcome.findings]}
 
     def _options(self) -> dict[str, Any]:
-        hidden = set(_hidden(self._task.args))
-        try:
-            return super()._options()
-        finally:
-            # an option of the wrong type or name is quoted in the refusal, so what is in it is masked as well
-            self._secrets |= hidden
+        entries = self._task.args.get("secrets")
+        if isinstance(entries, list) and not all(isinstance(entry, Mapping) for entry in entries):
+            # Ansible's own refusal would quote the entry, and with it a value
+            raise refuse("options-invalid", "module seal_secret", "secrets must be a list of mappings")
+        return super()._options()
 
     def _wanted(self, options: Mapping[str, Any]) -> tuple[list[Wanted], list[Finding]]:
         if not options["secrets"]:
@@ -177,33 +172,3 @@ def _newest(
             message = f"has the fingerprint {used.fingerprint}; the controller's newest has {newest.fingerprint}"
             return [finding("sealing-certificate-not-newest", used.source, message)]
     return []
-
-
-def _hidden(args: Mapping[str, Any]) -> Iterator[str]:
-    """Every text in the arguments that is not known to be public."""
-    for name, value in args.items():
-        if name == "secrets" and isinstance(value, list):
-            for entry in value:
-                yield from _hidden_of_entry(entry)
-        elif name in ActionModule.SECRET_OPTIONS or name == "secrets":
-            yield from _texts(value)
-
-
-def _hidden_of_entry(entry: Any) -> Iterator[str]:
-    if not isinstance(entry, Mapping):
-        yield from _texts(entry)
-        return
-    for name, value in entry.items():
-        if name not in PUBLIC_SUBOPTIONS:
-            yield from _texts(value)
-
-
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, Mapping):
-        for inner in value.values():
-            yield from _texts(inner)
-    elif isinstance(value, list | tuple):
-        for inner in value:
-            yield from _texts(inner)
-    elif value is not None and not isinstance(value, bool) and str(value):
-        yield str(value)

@@ -13,6 +13,8 @@ from __future__ import annotations
 import re
 
 WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null", "~", "=", "<<"})
+LONGEST_WORD = max(map(len, WORDS))
+NUMBER_STARTS = frozenset("+-.0123456789")
 NUMBER = re.compile(
     r"[-+]?(?:0[xX][0-9a-fA-F_]+(?:\.[0-9a-fA-F_]*)?(?:[pP][-+]?\d+)?|0[oO]?[0-7_]+|0[bB][01_]+"
     r"|(?:\.[0-9_]+|[0-9][0-9_]*(?:\.[0-9_]*)?)(?:[eE][-+]?[0-9_]+)?"
@@ -33,7 +35,10 @@ def scalar(text: str) -> str:
 
 
 def _ambiguous(text: str) -> bool:
-    return text.lower() in WORDS or bool(NUMBER.fullmatch(text) or DATE.fullmatch(text))
+    # sealed items come through here by the thousand: nothing may walk over all of a long text
+    if len(text) <= LONGEST_WORD and text.lower() in WORDS:
+        return True
+    return text[0] in NUMBER_STARTS and bool(NUMBER.fullmatch(text) or DATE.fullmatch(text))
 
 
 def _plain(text: str) -> bool:

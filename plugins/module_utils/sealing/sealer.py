@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from ..findings import Finding, Severity, finding, raise_if_fatal
@@ -179,7 +180,13 @@ def _after(
     wanted: Wanted, before: SealedFile | None, made: list[Decision], certificate: Certificate, policy: Policy
 ) -> SealedFile:
     base = before or SealedFile(wanted.name, wanted.namespace, wanted.scope, {})
-    items, tags = _items(wanted, base, made, certificate, policy)
+    label = label_of(wanted.scope, wanted.namespace, wanted.name)
+    items = _items(wanted, base, made, label, certificate)
+
+    def fresh(key: str, value: bytes) -> Tag:
+        return policy.tagger.tag(Place(wanted.scope, label, key), items[key], value, certificate.key_id)
+
+    tags = _tags(wanted, base, made, fresh)
     given = {name: value for name in KEPT_UNLESS_GIVEN if (value := getattr(wanted, name)) is not None}
     return replace(
         base, name=wanted.name, namespace=wanted.namespace, scope=wanted.scope, items=items, tags=tags, **given
@@ -187,33 +194,39 @@ def _after(
 
 
 def _items(
-    wanted: Wanted, base: SealedFile, made: list[Decision], certificate: Certificate, policy: Policy
-) -> tuple[dict[str, str], dict[str, Tag]]:
-    label = label_of(wanted.scope, wanted.namespace, wanted.name)
-    items: dict[str, str] = {}
-    tags: dict[str, Tag] = {}
+    wanted: Wanted, base: SealedFile, made: list[Decision], label: bytes, certificate: Certificate
+) -> dict[str, str]:
+    items = {}
     for d in made:
-        value, place, old = wanted.values.get(d.key), Place(wanted.scope, label, d.key), base.tags.get(d.key)
+        value = wanted.values.get(d.key)
         if d.action == SEAL and value is not None:
             items[d.key] = seal_item(certificate.key, value, label)
-            tags[d.key] = policy.tagger.tag(place, items[d.key], value, certificate.key_id)
         elif d.action == KEEP:
             items[d.key] = base.items[d.key]
-            if d.certain and value is not None:
-                old = merged_tag(old, policy.tagger.tag(place, items[d.key], value, certificate.key_id))
-            if old is not None:
-                tags[d.key] = old
-    return items, tags
+    return items
+
+
+def _tags(wanted: Wanted, base: SealedFile, made: list[Decision], fresh: Callable[[str, bytes], Tag]) -> dict[str, Tag]:
+    tags = {}
+    for d in made:
+        value, old = wanted.values.get(d.key), base.tags.get(d.key)
+        if d.action == SEAL and value is not None:
+            tags[d.key] = fresh(d.key, value)
+        elif d.certain and value is not None:
+            tags[d.key] = merged_tag(old, fresh(d.key, value))
+        elif d.action == KEEP and old is not None:
+            tags[d.key] = old
+    return tags
 
 
 def _stale(one: Sealed, certificate: Certificate) -> list[str]:
     found = []
-    for key, item in one.after.items.items():
-        try:
-            if is_stale(item, one.after.tags.get(key), certificate.key_id, certificate.modulus_bytes):
+    for key in (d.key for d in one.decisions if d.action == KEEP):
+        item, tag = one.after.items[key], one.after.tags.get(key)
+        # with purge off, what nobody asked for may be no item at all
+        with suppress(CannotOpen):
+            if is_stale(item, tag, certificate.key_id, certificate.modulus_bytes):
                 found.append(f"{one.wanted.title}[{key}]")
-        except CannotOpen:  # purge is off and the item that nobody asked for is not one
-            continue
     return found
 
 

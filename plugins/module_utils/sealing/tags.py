@@ -15,6 +15,8 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
 
 from .crypto import same
 
@@ -25,8 +27,7 @@ KEY_ID_CHARACTERS = 12
 SMALLEST_KEY_BYTES = 32
 
 
-@dataclass(frozen=True)
-class Tag:
+class Tag(NamedTuple):
     """``made_by``: id of the fingerprint key, or ``public``. ``sealed_for``: short id of the sealing key."""
 
     made_by: str
@@ -40,12 +41,10 @@ class Tagger:
 
     key: bytes | None = None
 
-    @property
+    @cached_property
     def id(self) -> str:
         """What tags of this key are marked with; it gives nothing away about the key."""
-        if self.key is None:
-            return PUBLIC
-        return hmac.new(self.key, VERSION + b" id", hashlib.sha256).hexdigest()[:8]
+        return PUBLIC if self.key is None else hmac.digest(self.key, VERSION + b" id", "sha256").hex()[:8]
 
     def tag(self, place: Place, item: str, value: bytes, sealing_key: str) -> Tag:
         """The tag of a fresh item, or of one that is known to hold ``value``."""
@@ -56,14 +55,14 @@ class Tagger:
         return same(tag.fingerprint.encode(), self._fingerprint(place, item, value).encode())
 
     def _fingerprint(self, place: Place, item: str, value: bytes) -> str:
-        parts = [VERSION, place.scope.encode(), place.label, place.key.encode(), hashlib.sha256(item.encode()).digest()]
+        bound = _joined(VERSION, place.scope.encode(), place.label, place.key.encode())
+        text = bound + hashlib.sha256(item.encode()).digest()
         if self.key is None:
-            return hashlib.sha256(_joined(parts)).digest()[:FINGERPRINT_BYTES].hex()
-        return hmac.new(self.key, _joined([*parts, value]), hashlib.sha256).digest()[:FINGERPRINT_BYTES].hex()
+            return hashlib.sha256(text).digest()[:FINGERPRINT_BYTES].hex()
+        return hmac.digest(self.key, text + value, "sha256")[:FINGERPRINT_BYTES].hex()
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """Where an item belongs: what a tag is bound to besides item and value."""
 
     scope: str
@@ -82,7 +81,7 @@ def parse_tags(text: str) -> dict[str, Tag]:
     for part in text.split(","):
         key, _, rest = part.partition("=")
         fields = rest.split(":")
-        if key and len(fields) == len(Tag.__dataclass_fields__) and all(fields):
+        if key and len(fields) == len(Tag._fields) and all(fields):
             tags[key] = Tag(*fields)
     return tags
 
@@ -92,5 +91,6 @@ def render_tags(tags: Mapping[str, Tag]) -> str:
     return ",".join(f"{key}={t.made_by}:{t.sealed_for}:{t.fingerprint}" for key, t in sorted(tags.items()))
 
 
-def _joined(parts: list[bytes]) -> bytes:
-    return b"".join(len(part).to_bytes(8, "big") + part for part in parts)
+def _joined(*parts: bytes) -> bytes:
+    """Parts with their lengths, so that no two lists of parts give the same bytes."""
+    return b"".join([b"%d:%b" % (len(part), part) for part in parts])

@@ -9,6 +9,7 @@ import base64
 import http.client
 import io
 import urllib.error
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,9 @@ def test_only_https() -> None:
     assert refused("http://example.org/cert.pem") == "is a http URL; allowed: https"
     with pytest.raises(urllib.error.URLError, match="not https"):
         source._HttpsOnly().redirect_request(None, None, 302, "", None, "http://example.org")
+    request = urllib.request.Request("https://example.org/a")
+    followed = source._HttpsOnly().redirect_request(request, None, 302, "", {}, "https://example.org/b")
+    assert followed.full_url == "https://example.org/b"
 
 
 def test_a_download(monkeypatch: pytest.MonkeyPatch, pair: Pair) -> None:
@@ -102,7 +106,7 @@ def test_the_public_half_of_the_newest_active_key_comes_last(pair: Pair, newer: 
     def secret(text: str) -> dict[str, Any]:
         return {"data": {"tls.crt": base64.b64encode(text.encode()).decode(), "tls.key": "CANARY"}}
 
-    keys = [secret(pair.pem), secret(newer.pem), {"data": {"tls.crt": "%"}}, {"data": {}}]
+    keys = [secret(pair.pem), secret(newer.pem), {"data": {"tls.crt": "A"}}, {"data": {}}]
     cluster = FakeCluster({SECRETS: keys, PODS: [{"metadata": {"name": "x"}, "status": {"phase": "Running"}}]})
     cluster.connections["x"] = Connection("")
     assert source.fetch(cluster) == (newer.pem, "active key Secret")
