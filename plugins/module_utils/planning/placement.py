@@ -4,7 +4,8 @@
 """Models × GPU nodes → the plan, or why there is none. Deterministic: the same input gives the same plan.
 
 The model with the fewest possible nodes goes first, then the one that needs most (first fit decreasing). If
-that leaves a model without a place, it is tried again with that model first, a few times.
+that leaves a model without a place, it is tried again with that model first, a few times, and then, for sites of
+some size that people have, by trying all combinations within a budget.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from .startup import startup
 from .wishes import Pool, Wish
 
 ATTEMPTS = 4
+SEARCHED_MODELS = 30
+SEARCH_STEPS = 3000
 RANK = {Verdict.FITS: 0, Verdict.TIGHT: 1, Verdict.UNKNOWN: 2}
 MODES = ("bare_metal", "vgpu")
 
@@ -103,20 +106,19 @@ def _pool(inventory: Inventory, gpu_mode: str, request: ModelRequest, path: str)
 
 def _pack(wishes: list[Wish], inventory: Inventory) -> tuple[dict[int, list[Slot]], list[Wish]]:
     """Places by index of the model, and the models without one, of the best attempt."""
-    order = sorted(wishes, key=lambda wish: wish.urgency)
-    best: tuple[dict[int, list[Slot]], list[Wish]] | None = None
+    order = sorted((wish for wish in wishes if wish.fitting), key=lambda wish: wish.urgency)
+    hopeless = [wish for wish in wishes if not wish.fitting]
+    best: dict[int, list[Slot]] = {}
     for _attempt in range(ATTEMPTS):
         attempt = Attempt(inventory)
         placed = {wish.index: slots for wish in order if (slots := attempt.place(wish))}
-        unplaced = [wish for wish in order if wish.index not in placed]
-        if best is None or len(unplaced) < len(best[1]):
-            best = (placed, unplaced)
-        hopeless = all(not wish.fitting for wish in unplaced)
-        if hopeless:
-            break
-        order = unplaced + [wish for wish in order if wish.index in placed]
-    assert best is not None  # noqa: S101  (ATTEMPTS is not 0)
-    return best
+        best = max(best, placed, key=len)
+        if len(best) == len(order):
+            return best, hopeless
+        order.sort(key=lambda wish: wish.index in placed)
+    if len(order) <= SEARCHED_MODELS:
+        best = Search(Attempt(inventory)).places(order) or best
+    return best, hopeless + [wish for wish in order if wish.index not in best]
 
 
 class Attempt:
@@ -135,22 +137,22 @@ class Attempt:
         count = wish.request.replicas
         first = self._first(wish, count)
         if first:
-            return [self._take(first, wish) for _ in range(count)]
+            return [self.take(first, wish) for _ in range(count)]
         if count == 1:
             return None
         taken: list[Slot] = []
         while len(taken) < count and (slot := self._first(wish, 1)):
-            taken.append(self._take(slot, wish))
+            taken.append(self.take(slot, wish))
         if len(taken) == count:
             return taken
         for slot in taken:
-            self._give_back(slot, wish)
+            self.give_back(slot, wish)
         return None
 
     def _first(self, wish: Wish, count: int) -> Slot | None:
         options: list[tuple[int, int, Slot]] = []
         for kind in wish.fitting:
-            slot = next((slot for slot in self._queue(wish.pool.kinds[kind]) if self._takes(slot, wish, count)), None)
+            slot = next((slot for slot in self._queue(wish.pool.kinds[kind]) if self.takes(slot, wish, count)), None)
             if slot:
                 options.append((RANK[wish.fits[kind].verdict], slot.order, slot))
         return min(options, key=lambda option: option[:2])[2] if options else None
@@ -162,7 +164,8 @@ class Attempt:
             queue.popleft()
         return queue
 
-    def _takes(self, slot: Slot, wish: Wish, count: int) -> bool:
+    def takes(self, slot: Slot, wish: Wish, count: int) -> bool:
+        """Whether so many replicas have room on the slot's node."""
         room, key = self._rooms[slot.node.name], (slot.node.name, slot.resource.name)
         if self._free[key] < wish.request.gpu * count:
             return False
@@ -174,12 +177,14 @@ class Attempt:
             return False
         return not slot.shared or slot.shared_load(self._loads.get(key, []) + [wish.utilization] * count) < 1
 
-    def _take(self, slot: Slot, wish: Wish) -> Slot:
+    def take(self, slot: Slot, wish: Wish) -> Slot:
+        """Put one replica there."""
         self._move(slot, wish, 1)
         self._loads.setdefault((slot.node.name, slot.resource.name), []).append(wish.utilization)
         return slot
 
-    def _give_back(self, slot: Slot, wish: Wish) -> None:
+    def give_back(self, slot: Slot, wish: Wish) -> None:
+        """Take one replica away again."""
         self._move(slot, wish, -1)
         self._loads[slot.node.name, slot.resource.name].remove(wish.utilization)
         self._queues.clear()
@@ -191,6 +196,33 @@ class Attempt:
             room.memory_mib -= sign * wish.memory_mib
         if room.cpu_millis is not None:
             room.cpu_millis -= sign * wish.cpu_millis
+
+
+class Search:
+    """All combinations of places, depth first, until one holds or the budget is spent."""
+
+    def __init__(self, attempt: Attempt) -> None:
+        self._attempt = attempt
+        self._steps = SEARCH_STEPS
+
+    def places(self, wishes: list[Wish]) -> dict[int, list[Slot]] | None:
+        """Slots by index of the model; None if there is no combination, or none was found in time."""
+        if not wishes:
+            return {}
+        wish, *rest = wishes
+        for slot in sorted(wish.slots, key=lambda slot: (RANK[wish.fits[slot.kind].verdict], slot.order)):
+            self._steps -= 1
+            if self._steps < 0:
+                return None
+            if not self._attempt.takes(slot, wish, wish.request.replicas):
+                continue
+            taken = [self._attempt.take(slot, wish) for _ in range(wish.request.replicas)]
+            found = self.places(rest)
+            if found is not None:
+                return {wish.index: taken, **found}
+            for one in taken:
+                self._attempt.give_back(one, wish)
+        return None
 
 
 def _exact(wishes: list[Wish], placed: dict[int, list[Slot]]) -> bool:

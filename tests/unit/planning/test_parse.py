@@ -23,7 +23,7 @@ from ansible_collections.inferops.vllm.plugins.module_utils.planning.parse impor
 from ansible_collections.inferops.vllm.plugins.module_utils.planning.placement import plan_models
 from ansible_collections.inferops.vllm.plugins.module_utils.planning.plan import plan_from_dict
 from ansible_collections.inferops.vllm.plugins.module_utils.planning.startup import disk_gib
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.planning.builders import E5, MISTRAL, SITES, model, models
@@ -226,13 +226,11 @@ def check_never_raises(raw, nodes, mode):
             assert [request_from_dict(request_to_dict(r)) for r in requests] == requests
 
 
-@settings(max_examples=150, deadline=None)
 @given(anything)
 def test_any_yaml_gives_findings(raw):
     check_never_raises(raw, SITES["two-a100"], "bare_metal")
 
 
-@settings(max_examples=200, deadline=None)
 @given(
     st.lists(entries_near_the_truth(), min_size=1, max_size=3),
     st.sampled_from([*SITES.values()]),

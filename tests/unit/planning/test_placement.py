@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import sys
 from dataclasses import replace
@@ -13,7 +14,10 @@ import pytest
 from ansible_collections.inferops.vllm.plugins.module_utils.catalogue.planning import ENTRIES
 from ansible_collections.inferops.vllm.plugins.module_utils.findings import Severity, fatal
 from ansible_collections.inferops.vllm.plugins.module_utils.gpu.capacity import GpuResource
+from ansible_collections.inferops.vllm.plugins.module_utils.gpu.quantity import mebibytes
+from ansible_collections.inferops.vllm.plugins.module_utils.planning.memory import fit, torch_total
 from ansible_collections.inferops.vllm.plugins.module_utils.planning.placement import plan_models
+from ansible_collections.inferops.vllm.plugins.module_utils.planning.plan import Verdict
 from ansible_collections.inferops.vllm.plugins.module_utils.planning.refusals import tight_is_fatal
 
 from tests.unit.planning.builders import (
@@ -391,6 +395,93 @@ def test_nothing_is_promised_twice():
             free[placement.nodes[0]] -= placement.gpus * replicas
         assert min(free.values()) >= 0
     assert plans > 30
+
+
+def combination(requests, nodes):
+    """Whether any assignment of one-replica models to nodes holds, by trying all."""
+    options = [
+        [
+            index
+            for index, place in enumerate(nodes)
+            if fit(request, torch_total(place.resources[0].memory_mib), request.tag, place.resources[0].product).verdict
+            is not Verdict.NO
+            and all(place.labels.get(key) == value for key, value in request.placement.labels.items())
+        ]
+        for request in requests
+    ]
+    for chosen in itertools.product(*options):
+        gpus, memory = [place.resources[0].free for place in nodes], [place.memory_mib for place in nodes]
+        for request, index in zip(requests, chosen, strict=True):
+            gpus[index] -= request.gpu
+            memory[index] -= mebibytes(request.memory)
+        if min(*gpus, *memory, 0) == 0:
+            return True
+    return False
+
+
+def random_site(seed):
+    rng = random.Random(seed)
+    kinds = [A100, L40S, GRID_20C, H100]
+    nodes = [
+        node(
+            f"n{index}",
+            rng.choice(kinds),
+            rng.randint(1, 4),
+            memory_mib=rng.choice([65536, 98304, 131072]),
+            labels={"zone": rng.choice("ab")},
+        )
+        for index in range(rng.randint(1, 4))
+    ]
+    pool = [MISTRAL, E5, {"model": "qwen3-14b", "vllm": {"max_model_len": 8192}, "memory": "32Gi"}]
+    entries = []
+    for index in range(rng.randint(2, 6)):
+        entry = {**rng.choice(pool), "name": f"m{index}", "gpu": rng.choice([1, 1, 1, 2])}
+        if rng.random() < 0.3:
+            entry["placement"] = {"labels": {"zone": rng.choice("ab")}}
+        entries.append(entry)
+    return models(*entries), nodes
+
+
+def test_a_plan_is_refused_only_if_there_is_none():
+    possible = 0
+    for seed in range(200):
+        requests, nodes = random_site(seed)
+        plan, findings = plan_models(requests, nodes, "bare_metal")
+        exists = combination(requests, nodes)
+        assert bool(plan) == exists, (seed, findings)
+        possible += exists
+    assert 40 < possible < 160
+
+
+def test_a_site_that_only_a_search_can_plan():
+    """Main memory is the scarce thing: 128 GiB on each of two nodes for 248 GiB of requests."""
+    nodes = [node("n0", H100, 3, labels={"zone": "b"}), node("n1", H100, 4, labels={"zone": "a"})]
+    qwen = {"model": "qwen3-14b", "vllm": {"max_model_len": 8192}, "memory": "32Gi"}
+    requests = models(
+        {**MISTRAL, "name": "m0", "placement": {"labels": {"zone": "a"}}},
+        {**qwen, "name": "m1", "placement": {"labels": {"zone": "b"}}},
+        {**qwen, "name": "m2"},
+        {**MISTRAL, "name": "m3", "gpu": 2},
+        {**qwen, "name": "m4"},
+        {**E5, "name": "m5"},
+    )
+    assert combination(requests, nodes)
+    found = where(planned(requests, nodes))
+    assert (found["m0"], found["m1"]) == (("n1",), ("n0",))
+
+
+def test_large_sites_are_not_searched():
+    requests = models(*({**E5, "name": f"m{index}"} for index in range(40)))
+    nodes = [node(f"n{index:02}", A100, 1) for index in range(39)]
+    assert [f.code for f in refused(requests, nodes)] == ["planning-gpus-short"]
+
+
+def test_the_search_gives_up_in_time(monkeypatch):
+    from ansible_collections.inferops.vllm.plugins.module_utils.planning import placement
+
+    monkeypatch.setattr(placement, "SEARCH_STEPS", 1)
+    requests = models(*({**MISTRAL, "name": f"m{index}"} for index in range(4)))
+    assert refused(requests, [node("a", A100, 3)])
 
 
 def test_every_code_of_the_area_is_provoked_somewhere():
