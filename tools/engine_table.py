@@ -11,6 +11,7 @@
 ``add`` runs vLLM's own argument parser (nothing of vLLM is copied: names, types and choices are facts) from the
 installed package or from ``--source``, an unpacked wheel (``pip download --no-deps vllm==X && unzip``; the ``*.py``
 files are enough) whose Python dependencies are installed. It needs no GPU: the compiled modules are stood in for.
+Versions before 0.10 add options outside that parser and cannot be read this way.
 The ``advice`` of the table (what to use instead of a removed option) is written by hand and kept.
 """
 
@@ -124,6 +125,8 @@ def read_vllm(source: Path | None) -> tuple[dict[str, Spec], dict[str, Spec]]:
     if source:
         sys.path.insert(0, str(source))
     os.environ.update(VLLM_LOGGING_LEVEL="ERROR", VLLM_NO_USAGE_STATS="1", VLLM_PLUGINS="")
+    # Some releases leave options out or in by the program's name; under this one they build the whole parser.
+    sys.argv = ["mkdocs"]
     for name in COMPILED:
         sys.modules.setdefault(f"vllm.{name}", MagicMock(__spec__=importlib.machinery.ModuleSpec(name, None)))
     platforms = importlib.import_module("vllm.platforms")

@@ -80,7 +80,7 @@ ENTRIES: tuple[Entry, ...] = (
         title="A value is missing without which the chart cannot be rendered",
         symptom="Argo CD shows ComparisonError; nothing is deployed.",
         cause="The template demands it.",
-        fix="Set it.",
+        fix="Set the value that is named.",
     ),
     Entry(
         code="values-file-unreadable",

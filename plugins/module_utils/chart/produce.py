@@ -18,8 +18,9 @@ from .arguments import rendered_arguments
 from .files import TextFile, wrapper_files
 from .keys import check_keys, models
 from .releases import Release
+from .scene import Scene
 from .settings import ChartSettings
-from .traps import Scene, check_traps
+from .traps import check_traps
 from .values import Built, build_values
 
 

@@ -23,8 +23,8 @@ from .keys import mode
 from .names import Names
 from .produce import check_values
 from .releases import RELEASES, Release, order
+from .scene import quantity
 from .state import State
-from .traps import quantity
 
 ALLOWABLE = (
     "upgrade-selector-immutable",

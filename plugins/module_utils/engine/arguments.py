@@ -25,13 +25,33 @@ from .versions import EngineVersion, order
 
 SENSITIVE = re.compile(r"key|token|secret|password|credential", re.IGNORECASE)
 VERDICT_CODES = frozenset(
-    f"engine-argument-{word}"
-    for word in (
-        *("unknown", "removed", "newer", "ambiguous", "joined", "value-missing", "value-extra", "stray", "misread"),
-        *("choice", "number", "json", "json-key", "needs"),
+    (
+        "engine-argument-unknown",
+        "engine-argument-removed",
+        "engine-argument-newer",
+        "engine-argument-ambiguous",
+        "engine-argument-joined",
+        "engine-argument-value-missing",
+        "engine-argument-value-extra",
+        "engine-argument-stray",
+        "engine-argument-misread",
+        "engine-argument-choice",
+        "engine-argument-number",
+        "engine-argument-json",
+        "engine-argument-json-key",
+        "engine-argument-needs",
     )
 )
 """Findings with one of these codes (and severity fatal) mean that vLLM's parser ends with an error."""
+
+FAULT_CODES = {
+    "choice": "engine-argument-choice",
+    "number": "engine-argument-number",
+    "json": "engine-argument-json",
+    "key": "engine-argument-json-key",
+    "ignored-key": "engine-argument-json-key-ignored",
+}
+"""Kind of a value's fault -> code."""
 
 OWNED = {
     "--model": "the chart passes the model itself",
@@ -111,14 +131,20 @@ class _Check:
             return
         option = problem.option.name if problem.option else ""
         code, message = {
-            "ambiguous": ("ambiguous", f"{name} could mean {', '.join(problem.candidates)}"),
-            "joined": ("joined", f"{name} and its value stand in one element; {self.name} takes the whole for a name"),
-            "missing": ("value-missing", f"{name} needs a value"),
-            "extra": ("value-extra", f"{name} is a switch and takes no value"),
-            "misread": ("misread", f"begins with '-' and holds a '.', so {self.name} takes it for a JSON key"),
-            "stray": ("stray", self.stray(problem, option)),
+            "ambiguous": ("engine-argument-ambiguous", f"{name} could mean {', '.join(problem.candidates)}"),
+            "joined": (
+                "engine-argument-joined",
+                f"{name} and its value stand in one element; {self.name} takes the whole for a name",
+            ),
+            "missing": ("engine-argument-value-missing", f"{name} needs a value"),
+            "extra": ("engine-argument-value-extra", f"{name} is a switch and takes no value"),
+            "misread": (
+                "engine-argument-misread",
+                f"begins with '-' and holds a '.', so {self.name} takes it for a JSON key",
+            ),
+            "stray": ("engine-argument-stray", self.stray(problem, option)),
         }[problem.kind]
-        self.report(f"engine-argument-{code}", problem.index, message)
+        self.report(code, problem.index, message)
 
     def stray(self, problem: Problem, option: str) -> str:
         """An element that no option takes."""
@@ -173,7 +199,6 @@ class _Check:
     def fault(self, given: Given, fault: Fault) -> None:
         """A value that the version does not take."""
         option = given.option
-        code = {"key": "json-key", "ignored-key": "json-key-ignored"}.get(fault.kind, fault.kind)
         value = " ".join(given.values)
         shown = "the value" if SENSITIVE.search(option.name) or len(value) > 60 else repr(value)
         fix = None
@@ -182,7 +207,7 @@ class _Check:
             fix = (
                 f"To switch CUDA graphs off, write --enforce-eager (or --compilation-config '{eager}') for {self.name}."
             )
-        self.report(f"engine-argument-{code}", given.index, f"{option.name}: {shown} {fault.message}", fix)
+        self.report(FAULT_CODES[fault.kind], given.index, f"{option.name}: {shown} {fault.message}", fix)
 
     # ---------------------------------------------------------------------------------------- the whole list
 

@@ -16,8 +16,8 @@ from ansible_collections.inferops.vllm.plugins.module_utils.chart.compare import
 from ansible_collections.inferops.vllm.plugins.module_utils.chart.files import TextFile, is_ours
 from ansible_collections.inferops.vllm.plugins.module_utils.chart.names import Names, check_names, injected_variable
 from ansible_collections.inferops.vllm.plugins.module_utils.chart.releases import RELEASES
+from ansible_collections.inferops.vllm.plugins.module_utils.chart.scene import quantity
 from ansible_collections.inferops.vllm.plugins.module_utils.chart.text import from_yaml, to_yaml
-from ansible_collections.inferops.vllm.plugins.module_utils.chart.traps import quantity
 from ansible_collections.inferops.vllm.plugins.module_utils.findings import Refusal, fatal
 from hypothesis import given, settings
 from hypothesis import strategies as st

@@ -174,6 +174,7 @@ def test_a_plan_of_other_models_is_refused(build, plans):
     with pytest.raises(Refusal) as refusal:
         build(plan=Plan((replace(first, gpus=0),)))
     assert [f.subject for f in refusal.value.findings] == ["vllm_models[0].gpu", "vllm_models[1]"]
+    assert {f.code for f in refusal.value.findings} == {"values-plan-mismatch"}
 
 
 def test_an_unknown_chart_is_refused_with_a_suggestion():
