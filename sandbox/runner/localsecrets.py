@@ -32,7 +32,5 @@ def write(root: Path) -> Path:
 
 def _manifest(name: str, key: str, value: str) -> str:
     return (
-        "apiVersion: v1\nkind: Secret\n"
-        f"metadata:\n  name: {name}\n  namespace: vllm\n"
-        f"stringData:\n  {key}: {value}\n"
+        f"apiVersion: v1\nkind: Secret\nmetadata:\n  name: {name}\n  namespace: vllm\nstringData:\n  {key}: {value}\n"
     )
