@@ -114,8 +114,8 @@ def path_problem(path: str) -> str:
         return "does not stay inside the repository as a plain relative path"
     if any(part.lower().rstrip(". ") in (".git", "git~1") for part in parts):
         return "lies in git's own folder"
-    if re.search(r"[\x00-\x1f\x7f\\]", path):
-        return "holds control characters or backslashes"
+    if re.search(r"[\x00-\x1f\x7f\\\ud800-\udfff]", path):
+        return "holds control characters, backslashes or bytes that are not UTF-8"
     return ""
 
 

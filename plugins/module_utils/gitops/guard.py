@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from ..findings import Finding, finding
+from .lines import YAML_ERRORS
 
 PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----")
 HUGGING_FACE_TOKEN = re.compile(r"\bhf_[A-Za-z0-9]{20,}")
@@ -56,7 +57,7 @@ def check_content(path: str, content: bytes) -> list[Finding]:
 def _holds_secret_object(text: str) -> bool:
     try:
         documents = list(yaml.load_all(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
-    except (yaml.YAMLError, ValueError, RecursionError):
+    except YAML_ERRORS:
         # A Helm template is not YAML yet: judge by its lines.
         parts = re.split(r"^---.*$", text, flags=re.MULTILINE)
         return any(KIND_SECRET.search(part) and DATA_KEY.search(part) for part in parts)

@@ -17,6 +17,9 @@ from typing import Any
 
 import yaml
 
+YAML_ERRORS = (yaml.YAMLError, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+"""What PyYAML raises for text that it cannot read; its constructors let plain Python errors through."""
+
 PLAIN = re.compile(r"[A-Za-z_/.][\w./=:+-]*[\w/=]|[A-Za-z_]")
 
 
@@ -149,7 +152,7 @@ def parse(text: str) -> Any:
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise NotFound(f"is not YAML: {error.problem} in line {line}") from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except YAML_ERRORS as error:
         raise NotFound(f"is not YAML: {type(error).__name__}") from None
 
 

@@ -57,7 +57,15 @@ def _wanted(item: Mapping[str, Any], subject: str) -> Wanted:
         raise refuse("gitops-files-invalid", subject, f"has {chosen} of {', '.join(FORMS)}; one is needed")
     mode = f"10{item['mode']}" if item.get("mode") else ""
     edit = app_entry(_given(app)) if app else _project_edit(project, subject) if project else None
-    return Wanted(path, None if content is None else str(content).encode(), mode, edit)
+    return Wanted(path, None if content is None else _bytes(str(content), subject), mode, edit)
+
+
+def _bytes(content: str, subject: str) -> bytes:
+    """The bytes of a text; those that Ansible could not read as UTF-8 come out as they went in."""
+    try:
+        return content.encode("utf-8", errors="surrogateescape")
+    except UnicodeEncodeError:
+        raise refuse("gitops-files-invalid", f"{subject}.content", "holds half of a character pair") from None
 
 
 def _project_edit(project: Mapping[str, Any], subject: str) -> Edit:

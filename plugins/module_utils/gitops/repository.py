@@ -337,7 +337,9 @@ class Repository:
         }
         parent = ["-p", base] if base else []
         signing = [f"--gpg-sign={self._import_key(sign_key)}"] if sign_key else ["--no-gpg-sign"]
-        commit = self.run("commit-tree", *signing, *parent, "-F", "-", tree, stdin=message.encode(), env=names)
+        commit = self.run(
+            "commit-tree", *signing, *parent, "-F", "-", tree, stdin=message.encode(errors="replace"), env=names
+        )
         return commit.decode().strip()
 
     def _index_line(self, path: str, entry: tuple[str, bytes] | None) -> bytes:

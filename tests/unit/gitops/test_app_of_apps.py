@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 from pathlib import Path
 
@@ -247,6 +248,45 @@ def test_options_of_an_entry(app):
     with pytest.raises(Refusal) as caught:
         app_entry(app)
     assert caught.value.findings[0].code == "gitops-files-invalid"
+
+
+FRAGMENTS = st.sampled_from(
+    [
+        *("apps:", "apps: []", "  - name: vllm", "- name: a", "  - {name: vllm, project: {a: b}}", "    project: y"),
+        *(
+            "    valueFiles:",
+            "      - a.yaml",
+            "    valueFiles: [",
+            "]",
+            "  # c",
+            "",
+            "---",
+            "\t",
+            "a: |",
+            "\ufeff",
+            "-",
+        ),
+        *(
+            "kind: AppProject",
+            "metadata:",
+            "  name: p",
+            "spec:",
+            "  clusterResourceWhitelist:",
+            "  - group: a",
+            "    kind: b",
+        ),
+        *("  destinations: []", "{{- if x }}", "  {{ y }}", "&a", "*a", "<<: *a", "    automated: !!bool false", "- b"),
+    ]
+)
+
+
+@given(st.sampled_from(["", "apps:\n", HEAD]), st.lists(FRAGMENTS, max_size=12).map("\n".join))
+def test_any_text_is_edited_for_good_or_refused(head, rest):
+    rules = project_rules([RUNTIME_CLASS], [{"namespace": "vllm", "server": LOCAL}], namespace="argo-cd")
+    for edit in (app_entry(VLLM), rules):
+        with contextlib.suppress(Refusal):
+            after = edit("f", head + rest)
+            assert edit("f", after) == after
 
 
 # -- properties -------------------------------------------------------------------------------------

@@ -121,6 +121,7 @@ def seeded(template):
         ((Wanted(".git/config", b"1"),), "gitops-path-invalid"),
         ((Wanted("a/.GIT/config", b"1"),), "gitops-path-invalid"),
         ((Wanted("a\nb", b"1"),), "gitops-path-invalid"),
+        ((Wanted("a\udcff", b"1"),), "gitops-path-invalid"),
         ((Wanted("a", b"1"), Wanted("a", b"2")), "gitops-path-conflict"),
         ((Wanted("a", b"1"), Wanted("a/b", b"2")), "gitops-path-conflict"),
         ((Wanted("README.md/b", b"1"),), "gitops-path-conflict"),
