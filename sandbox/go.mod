@@ -1,3 +1,6 @@
+// The programs of the rehearsal sandbox: pins only, no Go code. runner/programs.py names the same versions.
+// Kubernetes requires its staging modules at v0.0.0 and replaces them by local paths; a dependency's replaces do
+// not count, so each is repeated below, all at the version that belongs to k8s.io/kubernetes.
 module inferops.invalid/sandbox
 
 go 1.26.2

@@ -1,3 +1,6 @@
+// Argo CD and the Helm that belongs to it: pins only, no Go code. ../runner/programs.py names the same versions.
+// Apart from ../go.mod, because Argo CD needs an older Kubernetes library; its own replaces are repeated below.
+// Not 3.2.12: its module does not compile (settings.ValidateExternalURL is missing).
 module inferops.invalid/sandbox/argocd
 
 go 1.26.0
@@ -313,11 +316,7 @@ replace (
 	github.com/golang/protobuf => github.com/golang/protobuf v1.5.4
 	github.com/grpc-ecosystem/grpc-gateway => github.com/grpc-ecosystem/grpc-gateway v1.16.0
 	golang.org/x/tools => golang.org/x/tools v0.35.0
-
-	// Avoid CVE-2022-3064
 	gopkg.in/yaml.v2 => gopkg.in/yaml.v2 v2.4.0
-
-	// Avoid CVE-2022-28948
 	gopkg.in/yaml.v3 => gopkg.in/yaml.v3 v3.0.1
 
 	k8s.io/api => k8s.io/api v0.34.0
