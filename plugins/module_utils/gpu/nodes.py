@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -61,10 +61,13 @@ class GpuNode:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, as a module returns it."""
-        data = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
-        for resource, plain in zip(self.resources, data["resources"], strict=True):
-            plain["free"] = resource.free
-        return data
+        # Not dataclasses.asdict: it copies every label deeply, which is half the time on thousands of nodes.
+        return {
+            **vars(self),
+            "labels": dict(self.labels),
+            "taints": [dict(vars(taint)) for taint in self.taints],
+            "resources": [{**vars(resource), "free": resource.free} for resource in self.resources],
+        }
 
 
 def node_from_dict(data: dict[str, Any]) -> GpuNode:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 SHARED = "-SHARED"
 MIG = re.compile(r"-MIG-(?P<profile>.+)$")
@@ -24,6 +25,7 @@ GENERATIONS: tuple[tuple[str, str], ...] = (
 """Generation and the product names that belong to it; the first match wins."""
 
 
+@lru_cache(maxsize=1024)
 def normalise(product: str | None) -> str | None:
     """The product without vendor, sharing and MIG suffix ("H100-80GB-HBM3"); None when nothing is left."""
     if not product:
@@ -38,6 +40,7 @@ def mig_profile(product: str | None) -> str | None:
     return matched["profile"] if matched else None
 
 
+@lru_cache(maxsize=1024)
 def generation(product: str | None, family: str | None = None) -> str | None:
     """``blackwell``, ``hopper``, … from GFD's family label, or from the name where there is none."""
     name = normalise(product) or ""

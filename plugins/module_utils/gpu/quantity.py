@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from functools import lru_cache
 
 _FORM = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+))(?:[eE]([+-]?\d{1,3})|([numkMGTPE]|[KMGTPE]i))?", re.ASCII)
 _DECIMAL = {"n": -9, "u": -6, "m": -3, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
@@ -15,9 +16,17 @@ _BINARY = {"Ki": 10, "Mi": 20, "Gi": 30, "Ti": 40, "Pi": 50, "Ei": 60}
 
 def quantity(value: object) -> Decimal:
     """The number that a quantity stands for. Raises ``ValueError`` for anything else."""
-    matched = _FORM.fullmatch(str(value)) if isinstance(value, (str, int, float)) else None
-    if matched is None:
+    if not isinstance(value, (str, int, float)):
         raise ValueError(f"{value!r} is not a Kubernetes quantity")
+    return _parsed(str(value))
+
+
+@lru_cache(maxsize=4096)
+def _parsed(text: str) -> Decimal:
+    """The nodes of a cluster repeat the same few quantities."""
+    matched = _FORM.fullmatch(text)
+    if matched is None:
+        raise ValueError(f"{text!r} is not a Kubernetes quantity")
     number, exponent, suffix = Decimal(matched[1]), int(matched[2] or 0), matched[3] or ""
     if suffix in _BINARY:
         return number * (1 << _BINARY[suffix])

@@ -103,7 +103,8 @@ def _extended(container: Mapping[str, Any]) -> list[tuple[str, int]]:
     if not resources:
         return []
     asked = {**(resources.get("limits") or {}), **(resources.get("requests") or {})}
-    return [(name, int(count)) for name, count in asked.items() if "/" in name and str(count).isdecimal() and int(count)]
+    whole = ((name, str(count)) for name, count in asked.items() if "/" in name)
+    return [(name, int(count)) for name, count in whole if count.isdecimal() and int(count)]
 
 
 def runtime_class(raw: Mapping[str, Any]) -> Record:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -43,7 +44,12 @@ def test_node() -> None:
     node = capacity(corpus.base(), corpus.settings())[0]
     assert (node.name, node.hostname, node.ready, node.schedulable) == ("gpu-1", "gpu-1", True, True)
     assert (node.vgpu, node.driver, node.memory_mib, node.cpu_millis) == (False, "580.126.20", 255859, 31950)
-    assert node_from_dict(node.to_dict()) == node
+    plain = node.to_dict()
+    assert node_from_dict(plain) == node
+    assert json.loads(json.dumps(plain)) == plain
+    plain["labels"]["x"] = plain["taints"][0]["key"] = "y"
+    assert "x" not in node.labels
+    assert node.taints[0].key != "y"
 
 
 def test_time_slicing_does_not_divide_memory() -> None:

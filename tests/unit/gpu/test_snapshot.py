@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import stat
 from pathlib import Path
@@ -94,6 +95,7 @@ def test_no_connection_or_credential_is_the_end(status: int, request_: tuple[str
     cluster = FakeCluster(raw.lists(), raw.groups(), {request_: ApiError(status, "x", "y")})
     with pytest.raises(ApiError):
         taken(cluster)
+    assert gc.isenabled()
 
 
 def test_absent_groups() -> None:
