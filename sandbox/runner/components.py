@@ -329,7 +329,7 @@ COMPONENTS = (
     ),
     Component(
         "argocd-application-controller",
-        3,
+        4,
         application_controller,
         Probe("http", "argocd-controller-metrics", "/healthz"),
         argocd_environment("argocd-application-controller"),

@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from sandbox.runner import charts, gitrepo, kwok, localsecrets, objects, pki, ports, probes, processes
+from sandbox.runner import charts, gitrepo, kwok, localsecrets, objects, pki, ports, probes, processes, snapshot
 from sandbox.runner.api import Api, write_kubeconfig
 from sandbox.runner.binaries import resolve
 from sandbox.runner.components import COMPONENTS, NAMESPACE, PORTS, STOP_ORDER, Component, Context
@@ -84,7 +84,12 @@ def start(state: State, profile: str, known: dict[str, Any]) -> str:
         "logs": str(state.root / "logs"),
     }
     state.write(content)
+    copy = snapshot.key(state, profile, binaries)
+    empty = not (state.root / "etcd" / "member").exists()
+    fresh = empty and not snapshot.restore(state, copy)
     bring_up(Context(state, numbers, binaries), profile)
+    if fresh:
+        snapshot.save(state, copy)
     state.write({**content, "complete": True})
     return f"up in {time.monotonic() - began:.1f} s"
 
@@ -111,12 +116,14 @@ def bring_up(context: Context, profile: str) -> None:
     for phase in (1, 2):
         launch(context, members_of(phase))
     api = Api(numbers["kube-apiserver"], state.pki)
-    objects.apply_kinds(api, context.binaries)
+    kinds = objects.create_kinds(api, context.binaries)
     objects.apply_base(api)
-    objects.apply_project(api)
     objects.write_service_account(api, state.pki, state.root / "service-account")
     objects.restore_sealing_key(api, state.pki / "sealing-key.json")
     launch(context, members_of(3))
+    objects.await_kinds(api, kinds)
+    objects.apply_project(api)
+    launch(context, members_of(4))
     objects.apply_nodes(api, profile, numbers["kwok"])
     for component in COMPONENTS:
         await_ready(component, context)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,23 +24,27 @@ from sandbox.runner.waiting import wait_for
 Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 MANIFESTS = HERE / "manifests"
 CRD_PATH = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
-KINDS = ("argocd-crds", "sealed-secrets-crds", "kwok-crds")
+KINDS = ("kwok-crds", "sealed-secrets-crds", "argocd-crds")
 VERSIONS = {"SEALED_SECRETS_VERSION": programs.SEALED_SECRETS, "ARGOCD_VERSION": programs.ARGOCD}
 
 
-def apply_kinds(api: Api, binaries: Binaries) -> None:
-    """Create every CustomResourceDefinition and wait until the API server serves them.
+def create_kinds(api: Api, binaries: Binaries) -> list[str]:
+    """Create every CustomResourceDefinition, the big ones last, and return their names.
 
     One that exists is left as it is: the pins of a state directory change by a reset only.
     """
     documents = [
-        *(json.loads(path.read_bytes()) for name in KINDS for path in sorted(binaries.assets[name].glob("*.json"))),
         yaml.safe_load((MANIFESTS / "servicemonitor-crd.yaml").read_text(encoding="utf-8")),
+        *(json.loads(path.read_bytes()) for name in KINDS for path in sorted(binaries.assets[name].glob("*.json"))),
     ]
     for document in documents:
         api.create(CRD_PATH, document)
-    for document in documents:
-        name = document["metadata"]["name"]
+    return [str(document["metadata"]["name"]) for document in documents]
+
+
+def await_kinds(api: Api, names: Iterable[str]) -> None:
+    """Wait until the API server serves the kinds."""
+    for name in names:
         wait_for(f"kind {name}", partial(established, api, name), 30)
 
 

@@ -4,12 +4,14 @@
 """The runner's own parts: state, kubeconfig, kwok's configuration, waits, command line."""
 
 import json
+import shutil
 import subprocess
 
 import pytest
 import yaml
 
-from sandbox.runner import api, cli, gitrepo, kwok, lifecycle, objects, pki, waiting
+from sandbox.runner import api, cli, gitrepo, kwok, lifecycle, objects, pki, processes, snapshot, waiting
+from sandbox.runner.binaries import Binaries
 from sandbox.runner.components import COMPONENTS, PORTS, STOP_ORDER
 from sandbox.runner.errors import SandboxError
 from sandbox.runner.probes import summary
@@ -179,3 +181,40 @@ def test_the_saved_sealing_key_is_private_and_goes_back(tmp_path):
 
 def test_the_processes_get_no_credential_of_the_caller():
     assert not {"KUBECONFIG", "AWS_SECRET_ACCESS_KEY", "HF_TOKEN", "HTTP_PROXY"} & set(lifecycle.PASSED_ON)
+
+
+def test_a_copy_of_the_fresh_data_is_taken_once_and_given_to_an_empty_directory_only(tmp_path):
+    state = State(tmp_path)
+    member = tmp_path / "etcd" / "member"
+    member.mkdir(parents=True)
+    (member / "db").write_text("fresh")
+    snapshot.save(state, "one")
+    assert not snapshot.folder(state, "one").exists()  # no etcd runs
+    processes.start("etcd", ["sleep", "60"], tmp_path, {})
+    waiting.wait_for("etcd", lambda: "" if processes.pid_of("etcd", tmp_path) else "no", 5)
+    try:
+        snapshot.save(state, "one")
+        (member / "db").write_text("used")
+        snapshot.save(state, "one")
+        assert not snapshot.restore(state, "one")
+        shutil.rmtree(member)
+        assert not snapshot.restore(state, "other")
+        assert snapshot.restore(state, "one")
+        assert (member / "db").read_text() == "fresh"
+        snapshot.save(state, "two")
+        assert [path.name for path in snapshot.folder(state, "two").parent.iterdir()] == ["two"]
+        assert processes.alive(processes.pid_of("etcd", tmp_path)).split()[2] != "T"
+    finally:
+        processes.stop(["etcd"], tmp_path)
+
+
+def test_whatever_decides_a_fresh_cluster_changes_the_copys_key(tmp_path):
+    state = State(tmp_path)
+    state.pki.mkdir()
+    (state.pki / "ca.crt").write_text("a")
+    first = Binaries({}, {"kwok-crds": tmp_path / "1"})
+    keys = {snapshot.key(state, "vgpu", first), snapshot.key(state, "bare_metal", first)}
+    keys.add(snapshot.key(state, "vgpu", Binaries({}, {"kwok-crds": tmp_path / "2"})))
+    (state.pki / "ca.crt").write_text("b")
+    keys.add(snapshot.key(state, "vgpu", first))
+    assert len(keys) == 4
