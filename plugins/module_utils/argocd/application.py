@@ -17,7 +17,7 @@ from ..api_error import ApiError
 from ..cluster import path_of
 from ..findings import Finding, Refusal, finding, raise_if_fatal, refuse
 from . import objects, ownership, permissions
-from .gate import Done, Target, assess, compared_revision
+from .gate import Done, Seen, Target, assess, compared_revision
 from .objects import JSON
 from .wait import Budgets, Connection, Reached, Wait
 
@@ -270,9 +270,9 @@ def _reach(request: Request, outcome: Outcome, wait: Waiter) -> None:
     """Wait, unless the Application as it was just read already is where it should be."""
     assert request.application  # noqa: S101 - the caller has looked
     app = outcome.application
-    if app and not outcome.changed and request.target.revision and isinstance(assess(app, request.target, 0.0), Done):
-        verdict = assess(app, request.target, 0.0)
-        outcome.findings.extend(verdict.warnings if isinstance(verdict, Done) else ())
+    verdict = assess(app, request.target, Seen()) if app and request.target.revision and not outcome.changed else None
+    if isinstance(verdict, Done):
+        outcome.findings.extend(verdict.warnings)
         return
     reached = wait(request.application["name"], request.target, request.budgets, True)
     outcome.application = reached.application

@@ -24,8 +24,9 @@ ERROR_CONDITIONS = ("InvalidSpecError", "ComparisonError", "UnknownError")
 SETTLE_SECONDS = 10.0
 """How long a state that Argo CD should leave by itself may stay before we step in."""
 
-RETRY_SETTLE_SECONDS = 20.0
-"""How long we watch Argo CD retry a failed sync before we start a fresh one."""
+INHERITED_SETTLE_SECONDS = 2.0
+"""How long a retry that began before the wait may go on: what made it fail may have been mended, and Argo CD's next try
+may be minutes away. A retry that began during the wait is left to Argo CD."""
 
 
 class Phase(str, Enum):
@@ -126,47 +127,55 @@ def refresh_pending(app: Mapping[str, Any]) -> bool:
     return REFRESH_ANNOTATION in (app.get("metadata", {}).get("annotations") or {})
 
 
-def assess(app: Mapping[str, Any], target: Target, unchanged: float) -> Verdict:
-    """Where ``app`` stands with respect to ``target``.
+@dataclass(frozen=True)
+class Seen:
+    """What only the one who keeps looking knows.
 
-    ``unchanged`` is for how many seconds the caller has seen this very state: the only clock that is free of skew
-    between machines. Pure: no clock, no request.
+    ``unchanged`` is for how many seconds it has been this very state (the only clock without skew between machines),
+    ``inherited`` whether the last try of an operation is the one that was there when the looking began.
     """
+
+    unchanged: float = 0.0
+    inherited: bool = False
+
+
+def assess(app: Mapping[str, Any], target: Target, seen: Seen) -> Verdict:
+    """Where ``app`` stands with respect to ``target``. Pure: no clock, no request."""
     for question in QUESTIONS:
-        verdict = question(app, target, unchanged)
+        verdict = question(app, target, seen)
         if verdict is not None:
             return verdict
     return Done(compared_revision(app), tuple(warnings(app)))
 
 
-def _leaving(app: Mapping[str, Any], _target: Target, _unchanged: float) -> Verdict | None:
+def _leaving(app: Mapping[str, Any], _target: Target, _seen: Seen) -> Verdict | None:
     if not app["metadata"].get("deletionTimestamp"):
         return None
     return Failed(finding("argocd-application-deleting", _subject(app), "it is being deleted"))
 
 
-def _refreshed(app: Mapping[str, Any], _target: Target, _unchanged: float) -> Verdict | None:
+def _refreshed(app: Mapping[str, Any], _target: Target, _seen: Seen) -> Verdict | None:
     return Waiting(Phase.REFRESH, "waiting for Argo CD to compare again") if refresh_pending(app) else None
 
 
-def _error_free(app: Mapping[str, Any], _target: Target, _unchanged: float) -> Verdict | None:
+def _error_free(app: Mapping[str, Any], _target: Target, _seen: Seen) -> Verdict | None:
     for condition in conditions(app, ERROR_CONDITIONS):
         action = Action.RECHECK if condition["type"] == "InvalidSpecError" else Action.HARD_REFRESH
         return Stuck(Phase.REFRESH, action, f"{condition['type']}: {condition.get('message', '')}")
     return None
 
 
-def _compared(app: Mapping[str, Any], target: Target, unchanged: float) -> Verdict | None:
+def _compared(app: Mapping[str, Any], target: Target, seen: Seen) -> Verdict | None:
     compared = compared_revision(app)
     if target.accepts(compared):
         return None
     reason = f"compared at {short(compared)}, wanted {short(target.revision)}"
-    if unchanged >= SETTLE_SECONDS:
+    if seen.unchanged >= SETTLE_SECONDS:
         return Stuck(Phase.REFRESH, Action.REFRESH, reason)
     return Waiting(Phase.REFRESH, reason)
 
 
-def _no_operation(app: Mapping[str, Any], target: Target, unchanged: float) -> Verdict | None:
+def _no_operation(app: Mapping[str, Any], target: Target, seen: Seen) -> Verdict | None:
     """An operation that is asked for, runs, retries or is being terminated."""
     state = app.get("status", {}).get("operationState") or {}
     phase, message = state.get("phase", ""), state.get("message") or "the operation runs"
@@ -174,17 +183,17 @@ def _no_operation(app: Mapping[str, Any], target: Target, unchanged: float) -> V
         return None
     if phase == "Terminating":
         return Waiting(Phase.SYNC, "the operation is being terminated")
-    stale = phase == "Running" and not target.accepts(operation_revision(app))
-    retrying = phase == "Running" and bool(state.get("finishedAt") or state.get("retryCount"))
-    if (stale and operation_revision(app) and unchanged >= SETTLE_SECONDS) or (
-        retrying and unchanged >= RETRY_SETTLE_SECONDS
-    ):
-        what = "an operation on another revision" if stale else "a failed sync that is being retried"
-        return Stuck(Phase.SYNC, Action.TERMINATE, f"{what} is in the way: {message}")
+    revision = operation_revision(app)
+    stale = bool(revision) and not target.accepts(revision) and seen.unchanged >= SETTLE_SECONDS
+    retrying = bool(state.get("finishedAt") or state.get("retryCount"))
+    if retrying and seen.inherited and seen.unchanged >= INHERITED_SETTLE_SECONDS:
+        return Stuck(Phase.SYNC, Action.TERMINATE, f"an old failure is being retried: {message}")
+    if phase == "Running" and stale:
+        return Stuck(Phase.SYNC, Action.TERMINATE, f"an operation on {short(revision)} is in the way: {message}")
     return Waiting(Phase.SYNC, message)
 
 
-def _operation_succeeded(app: Mapping[str, Any], target: Target, _unchanged: float) -> Verdict | None:
+def _operation_succeeded(app: Mapping[str, Any], target: Target, _seen: Seen) -> Verdict | None:
     """A failed operation for our revision: Argo CD does not try this commit again, whatever was mended meanwhile."""
     state = app.get("status", {}).get("operationState") or {}
     if state.get("phase") not in ("Failed", "Error") or not target.accepts(operation_revision(app)):
@@ -192,11 +201,11 @@ def _operation_succeeded(app: Mapping[str, Any], target: Target, _unchanged: flo
     return Stuck(Phase.SYNC, Action.RESYNC, f"the sync {state['phase'].lower()}: {state.get('message', '')}")
 
 
-def _synced(app: Mapping[str, Any], _target: Target, unchanged: float) -> Verdict | None:
+def _synced(app: Mapping[str, Any], _target: Target, seen: Seen) -> Verdict | None:
     status = (app["status"].get("sync") or {}).get("status")
     if status == "Synced" or (status == "OutOfSync" and only_leftovers(app)):
         return None
-    late = unchanged >= SETTLE_SECONDS
+    late = seen.unchanged >= SETTLE_SECONDS
     if status == "OutOfSync" and (late or not automated(app)):
         return Stuck(Phase.SYNC, Action.RESYNC if late else Action.SYNC, f"out of sync: {_names(out_of_sync(app))}")
     if late:
@@ -204,7 +213,7 @@ def _synced(app: Mapping[str, Any], _target: Target, unchanged: float) -> Verdic
     return Waiting(Phase.SYNC, f"sync status {status}")
 
 
-def _healthy(app: Mapping[str, Any], _target: Target, _unchanged: float) -> Verdict | None:
+def _healthy(app: Mapping[str, Any], _target: Target, _seen: Seen) -> Verdict | None:
     health = app["status"].get("health") or {}
     if health.get("status") == "Healthy":
         return None
@@ -212,7 +221,7 @@ def _healthy(app: Mapping[str, Any], _target: Target, _unchanged: float) -> Verd
     return Waiting(Phase.HEALTH, f"health {health.get('status') or 'not known yet'}{detail}")
 
 
-Question = Callable[[Mapping[str, Any], Target, float], Verdict | None]
+Question = Callable[[Mapping[str, Any], Target, Seen], Verdict | None]
 QUESTIONS: tuple[Question, ...] = (
     _leaving,
     _refreshed,

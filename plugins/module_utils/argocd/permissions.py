@@ -128,17 +128,12 @@ def _check_content(
     project: Mapping[str, Any], destination: Mapping[str, Any], item: Content, brought: Mapping[str, Content]
 ) -> Iterator[tuple[tuple[str, str, str], Finding]]:
     namespaced = item.namespaced
+    if namespaced is None and item.group not in brought:
+        missing = f"the cluster has no kind {item.kind} in {item.group}/{item.version}"
+        yield ("crd", item.group, item.kind), finding("argocd-crd-missing", item.subject, missing)
+        return
     if namespaced is None:
-        if item.group not in brought:
-            yield (
-                ("crd", item.group, item.kind),
-                finding(
-                    "argocd-crd-missing",
-                    item.subject,
-                    f"the cluster has no kind {item.kind} in {item.group}/{item.version}",
-                ),
-            )
-        namespaced = bool(item.namespace)
+        namespaced = True  # custom kinds nearly always are; a wrong guess only shortens this check
     namespace = item.namespace or destination.get("namespace", "")
     if not permits_kind(project, item.group, item.kind, namespaced=namespaced):
         yield ("kind", item.group, item.kind), _kind_finding(project, item, namespaced)

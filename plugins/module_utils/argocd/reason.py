@@ -213,7 +213,7 @@ def _unschedulable(pod: Mapping[str, Any]) -> Iterator[Reason]:
     known = _match(SCHEDULING_TEXTS, message)
     if known and known.code == "argocd-volume-pending":
         return  # the claim says why
-    yield Reason(finding("argocd-pod-unschedulable", _pod(pod), message), True, known.settle if known else 60.0)
+    yield Reason(finding("argocd-pod-unschedulable", _pod(pod), message), True, known.settle if known else 30.0)
 
 
 def _sandbox(evidence: Evidence, pod: Mapping[str, Any]) -> Iterator[Reason]:

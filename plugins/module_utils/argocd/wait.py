@@ -21,6 +21,7 @@ from .gate import (
     Done,
     Failed,
     Phase,
+    Seen,
     Stuck,
     Target,
     Verdict,
@@ -171,7 +172,8 @@ class Wait:
         signature = _signature(app)
         if signature != self._signature:
             self._signature, self._since, self._pause = signature, self.clock(), FIRST_POLL_SECONDS
-        return assess(app, self.target, self.clock() - self._since)
+        seen = Seen(self.clock() - self._since, inherited=_attempt(app) == self._first_attempt)
+        return assess(app, self.target, seen)
 
     def _advance(self, verdict: Verdict, app: JSON) -> Phase:
         """Report, act or give up; returns the phase whose budget runs."""
@@ -270,9 +272,9 @@ class Wait:
 
 
 def _attempt(app: Mapping[str, Any]) -> tuple[object, ...]:
-    """Which try of which operation an Application reports on."""
+    """Which try of which operation an Application reports on; one that is terminated stays the same try."""
     state = app.get("status", {}).get("operationState") or {}
-    return (state.get("startedAt"), state.get("retryCount"), state.get("phase"))
+    return (state.get("startedAt"), state.get("retryCount"))
 
 
 def _signature(app: Mapping[str, Any]) -> tuple[object, ...]:
@@ -283,5 +285,6 @@ def _signature(app: Mapping[str, Any]) -> tuple[object, ...]:
         (status.get("sync") or {}).get("status"),
         (status.get("health") or {}).get("status"),
         bool(app.get("operation")),
+        (status.get("operationState") or {}).get("phase"),
         *_attempt(app),
     )

@@ -539,6 +539,14 @@ ENTRIES: tuple[Entry, ...] = (
         fix="Look at the objects that the message names.",
     ),
     Entry(
+        code="argocd-removal-unsafe",
+        severity=Severity.FATAL,
+        title="Argo CD does not confirm what it must keep",
+        symptom="Nothing was deleted; the objects to keep are marked, but the Application does not report the marks.",
+        cause="The application controller is not running or overloaded, or Argo CD is older than 2.14.",
+        fix="Run again when Argo CD answers; or remove by hand, or with purge: true if the caches may go.",
+    ),
+    Entry(
         code="argocd-project-in-use",
         severity=Severity.FATAL,
         title="The project is still used",

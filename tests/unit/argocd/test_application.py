@@ -277,12 +277,24 @@ RESOURCES = [
 ]
 
 
+MARKS = "argocd.argoproj.io/sync-options"
+
+
+def report_marks(cluster: FakeCluster) -> None:
+    """Argo CD compares when asked to, and reports which live objects ask for a confirmation."""
+    live = cluster.objects.get(APP)
+    if live and (live["metadata"].get("annotations") or {}).pop("argocd.argoproj.io/refresh", None):
+        for resource in live["status"]["resources"]:
+            path = path_of(resource["kind"], resource.get("namespace"), resource["name"])
+            annotations = cluster.objects.get(path, {"metadata": {}})["metadata"].get("annotations") or {}
+            resource["requiresDeletionConfirmation"] = "Delete=confirm" in annotations.get(MARKS, "")
+
+
 def removable() -> FakeCluster:
-    runtime_class = {
-        "kind": "RuntimeClass",
-        "metadata": {"name": "nvidia", "annotations": {"argocd.argoproj.io/sync-options": "Prune=false"}},
-    }
-    return FakeCluster(app(resources=RESOURCES), project(), PVC, runtime_class)
+    runtime_class = {"kind": "RuntimeClass", "metadata": {"name": "nvidia", "annotations": {MARKS: "Prune=false"}}}
+    cluster = FakeCluster(app(resources=RESOURCES), project(), PVC, runtime_class)
+    cluster.react = report_marks
+    return cluster
 
 
 def take_away(cluster: FakeCluster, request: Request = DIRECT, **more: Any) -> Any:
@@ -296,9 +308,10 @@ def test_removal_keeps_models_and_classes_and_takes_the_project_last() -> None:
     outcome = take_away(cluster)
     assert outcome.changed
     assert outcome.unstuck == ["kept PersistentVolumeClaim/cache", "kept RuntimeClass/nvidia"]
-    marks = [item["metadata"]["annotations"]["argocd.argoproj.io/sync-options"] for item in cluster.objects.values()]
+    marks = [item["metadata"]["annotations"][MARKS] for item in cluster.objects.values()]
     assert sorted(marks) == ["Delete=false", "Prune=false,Delete=false"]
     assert [w for w in cluster.writes if w.startswith("DELETE")] == [f"DELETE {APP}", f"DELETE {PROJ}"]
+    assert cluster.patches[0] == {"spec": {"syncPolicy": {"automated": None}}}
     assert {"metadata": {"finalizers": ["resources-finalizer.argocd.argoproj.io"]}} in cluster.patches
     assert [d["after"] for d in outcome.diff] == [{}, {}]
 
@@ -321,13 +334,28 @@ def test_removal_in_check_mode() -> None:
     assert cluster.writes == []
 
 
-def test_removal_marks_only_once() -> None:
+def test_removal_of_what_git_already_marks_needs_no_mark() -> None:
     cluster = removable()
-    cluster.objects[path_of("PersistentVolumeClaim", "vllm", "cache")]["metadata"]["annotations"] = {
-        "argocd.argoproj.io/sync-options": "Delete=false"
-    }
+    for name in ("PersistentVolumeClaim", "RuntimeClass"):
+        place = ("vllm", "cache") if name == "PersistentVolumeClaim" else (None, "nvidia")
+        cluster.objects[path_of(name, *place)]["metadata"]["annotations"] = {MARKS: "Delete=false"}
+    assert len(take_away(cluster).unstuck) == 2
+    assert len(cluster.patches) == 1
+
+
+def test_removal_deletes_nothing_while_argo_cd_has_not_seen_the_marks() -> None:
+    cluster = removable()
+    cluster.react = lambda _cluster: None
+    with pytest.raises(Refusal) as caught:
+        take_away(cluster)
+    assert codes(caught) == ["argocd-removal-unsafe"]
+    assert not any(write.startswith("DELETE") for write in cluster.writes)
+    cluster.react = report_marks
     take_away(cluster)
-    assert len(cluster.patches) == 2
+    assert sorted(item["metadata"]["annotations"][MARKS] for item in cluster.objects.values()) == [
+        "Delete=false",
+        "Prune=false,Delete=false",
+    ]
 
 
 @pytest.mark.parametrize(

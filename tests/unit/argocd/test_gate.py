@@ -14,6 +14,7 @@ from ansible_collections.inferops.vllm.plugins.module_utils.argocd.gate import (
     Done,
     Failed,
     Phase,
+    Seen,
     Stuck,
     Target,
     Waiting,
@@ -86,9 +87,15 @@ CASES: dict[str, tuple[dict[str, Any], float, type, Any]] = {
         Waiting,
         Phase.SYNC,
     ),
-    "retrying-for-long": (
+    "retrying-for-long-is-left-to-argo-cd": (
         app(sync="OutOfSync", operationState=operation("Running", finishedAt="x", retryCount=1)),
-        21,
+        200,
+        Waiting,
+        Phase.SYNC,
+    ),
+    "retrying-inherited": (
+        app(sync="OutOfSync", operationState=operation("Running", finishedAt="x", retryCount=1)),
+        3,
         Stuck,
         Action.TERMINATE,
     ),
@@ -131,7 +138,7 @@ CASES: dict[str, tuple[dict[str, Any], float, type, Any]] = {
 @pytest.mark.parametrize("name", CASES)
 def test_gate(name: str) -> None:
     live, unchanged, kind, what = CASES[name]
-    verdict = assess(live, TARGET, unchanged)
+    verdict = assess(live, TARGET, Seen(unchanged, inherited=name.endswith("inherited")))
     assert isinstance(verdict, kind), verdict
     if isinstance(verdict, Done):
         assert verdict.revision == what
@@ -144,18 +151,20 @@ def test_gate(name: str) -> None:
 def test_deletion_fails_at_once() -> None:
     live = app()
     live["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
-    verdict = assess(live, TARGET, 0)
+    verdict = assess(live, TARGET, Seen())
     assert isinstance(verdict, Failed)
     assert verdict.finding.code == "argocd-application-deleting"
 
 
 def test_without_a_wanted_revision_any_comparison_counts() -> None:
-    assert isinstance(assess(app(revision=OLD), Target(), 0), Done)
-    assert isinstance(assess(app(revision=""), Target(), 0), Waiting)
+    assert isinstance(assess(app(revision=OLD), Target(), Seen()), Done)
+    assert isinstance(assess(app(revision=""), Target(), Seen()), Waiting)
 
 
 def test_a_callback_may_know_descendants() -> None:
-    assert isinstance(assess(app(revision="c" * 40), Target(OURS, is_descendant=lambda r: r.startswith("c")), 0), Done)
+    assert isinstance(
+        assess(app(revision="c" * 40), Target(OURS, is_descendant=lambda r: r.startswith("c")), Seen()), Done
+    )
 
 
 def test_several_sources_report_a_list_of_revisions() -> None:
@@ -164,12 +173,12 @@ def test_several_sources_report_a_list_of_revisions() -> None:
     live["status"]["operationState"]["syncResult"] = {"revisions": [OURS]}
     live["status"]["operationState"]["operation"] = {}
     assert gate.compared_revision(live) == gate.operation_revision(live) == OURS
-    assert isinstance(assess(live, TARGET, 0), Done)
+    assert isinstance(assess(live, TARGET, Seen()), Done)
 
 
 def test_warnings_come_with_done() -> None:
     shared = [{"type": "SharedResourceWarning", "message": "RuntimeClass/nvidia is part of applications a and b"}]
-    verdict = assess(app(sync="OutOfSync", resources=[LEFT], conditions=shared), TARGET, 0)
+    verdict = assess(app(sync="OutOfSync", resources=[LEFT], conditions=shared), TARGET, Seen())
     assert isinstance(verdict, Done)
     assert [f.code for f in verdict.warnings] == ["argocd-shared-resource", "argocd-leftovers"]
     assert all(f.severity.value == "warning" for f in verdict.warnings)
@@ -177,7 +186,7 @@ def test_warnings_come_with_done() -> None:
 
 def test_reasons_name_a_few_resources_only() -> None:
     many = [{"kind": "Service", "name": f"s{i}", "status": "OutOfSync"} for i in range(8)]
-    verdict = assess(app(sync="OutOfSync", resources=many), TARGET, 11)
+    verdict = assess(app(sync="OutOfSync", resources=many), TARGET, Seen(11))
     assert isinstance(verdict, Stuck)
     assert "Service/s4 and 3 more" in verdict.reason
     assert gate.counts(app(resources=[*many, {"status": "Synced"}])) == "1/9 synced"
@@ -186,5 +195,5 @@ def test_reasons_name_a_few_resources_only() -> None:
 def test_health_reason_carries_argo_cds_text() -> None:
     live = app()
     live["status"]["health"] = {"status": "Degraded", "message": "why"}
-    verdict = assess(live, TARGET, 0)
+    verdict = assess(live, TARGET, Seen())
     assert verdict == Waiting(Phase.HEALTH, "health Degraded: why")

@@ -145,6 +145,7 @@ class Discovery:
     def find(self, path: str, **_query: Any) -> dict[str, Any] | None:
         known = {
             "/api/v1": [("Namespace", False), ("Service", True)],
+            "/apis/apiextensions.k8s.io/v1": [("CustomResourceDefinition", False)],
             "/apis/apps/v1": [("Deployment", True)],
             "/apis/node.k8s.io/v1": [("RuntimeClass", False)],
         }
@@ -203,7 +204,6 @@ def test_a_kind_that_the_render_brings_along_is_known() -> None:
     crd = manifest("apiextensions.k8s.io/v1", "CustomResourceDefinition", "loraadapters.production-stack.vllm.ai")
     lora = manifest("production-stack.vllm.ai/v1alpha1", "LoraAdapter", "l", "vllm")
     white = [{"group": "apiextensions.k8s.io", "kind": "CustomResourceDefinition"}]
-    assert [f.code for f in check(crd, lora, clusterResourceWhitelist=white)] == [
-        "argocd-crd-missing"
-    ]  # of the CRD kind
+    assert check(crd, lora, clusterResourceWhitelist=white) == []
+    assert [f.code for f in check(lora)] == ["argocd-crd-missing"]
     assert permissions.normalized_url(" Git@Host:A/B.git ") == "git@host/a/b"

@@ -41,14 +41,14 @@ class Controller:
         if REFRESH in annotations:
             self.seen.append(annotations.pop(REFRESH))
             self.compare(live)
-        elif live.get("operation") and self.sync:
-            self.seen.append("sync")
-            self.asked = live.pop("operation")
-            self.sync(live)
         elif (live.get("status", {}).get("operationState") or {}).get("phase") == "Terminating":
             self.seen.append("terminated")
             live.pop("operation", None)
             live["status"]["operationState"]["phase"] = "Failed"
+        elif live.get("operation") and self.sync:
+            self.seen.append("sync")
+            self.asked = live.pop("operation")
+            self.sync(live)
         if live != before:
             cluster.put(live)
 
@@ -228,7 +228,7 @@ def test_an_operation_on_an_older_revision_is_terminated() -> None:
     cluster.react = sync_when_free
     reached = made.run(refresh=True)
     assert [u.partition(":")[0] for u in reached.unstuck] == ["terminate"]
-    assert any("another revision" in line for line in lines)
+    assert any("is in the way" in line for line in lines)
 
 
 def test_a_second_writer_wins_and_is_waited_for() -> None:
@@ -379,3 +379,23 @@ def test_progress_is_reported_on_change_only() -> None:
     made.run(refresh=True)
     assert len(lines) == len(set(lines))
     assert lines[0].startswith("vllm at aaaaaaaaa: sync:")
+
+
+def test_a_terminated_retry_of_a_mended_cause_is_not_judged_by_its_old_words() -> None:
+    missing = refused("Widget", "w", "could not find example.org/Widget for requested resource")
+    old = operation("Running", resources=[missing], finishedAt="x", retryCount=1)
+    live = app(sync="OutOfSync", operationState=old)
+    live["operation"] = {"sync": {"revision": OURS}}
+    cluster = FakeCluster(live, project())
+    ours = Controller(sync=succeed)
+
+    def react(cluster: FakeCluster) -> None:
+        state = cluster.objects[PATH]["status"]["operationState"]
+        if state["phase"] != "Running":
+            ours(cluster)
+        else:
+            Controller()(cluster)
+
+    cluster.react = react
+    reached = run(cluster)
+    assert [what.partition(":")[0] for what in reached.unstuck] == ["terminate", "hard refresh, then sync"]
