@@ -390,8 +390,8 @@ def test_a_terminated_retry_of_a_mended_cause_is_not_judged_by_its_old_words() -
     ours = Controller(sync=succeed)
 
     def react(cluster: FakeCluster) -> None:
-        state = cluster.objects[PATH]["status"]["operationState"]
-        if state["phase"] != "Running":
+        state = cluster.objects[PATH]["status"].get("operationState") or {}
+        if state.get("phase") != "Running":
             ours(cluster)
         else:
             Controller()(cluster)
