@@ -123,13 +123,14 @@ def emit(sealed: SealedFile, *, helm: bool) -> str:
     ``helm``: the file lies in a chart's ``templates``, so a ``{{`` in a value is escaped for Helm.
     """
     lines = ["---", f"apiVersion: {API_VERSION}", "kind: SealedSecret", "metadata:"]
-    lines += _metadata_lines(sealed, _own_annotations(sealed), sealed.labels, "  ", helm)
-    lines += ["spec:", *_map_lines("encryptedData", sealed.items, "  ", helm)]
+    lines += _metadata_lines(sealed, _own_annotations(sealed), sealed.labels, "  ")
+    lines += ["spec:", *_map_lines("encryptedData", sealed.items, "  ")]
     lines += ["  template:"] + (["    immutable: true"] if sealed.immutable else []) + ["    metadata:"]
     inner = {**sealed.template_annotations, **_scope_annotation(sealed.scope)}
-    lines += _metadata_lines(sealed, inner, sealed.template_labels, "      ", helm)
-    lines.append(f"    type: {_scalar(sealed.type, helm)}")
-    return "\n".join(lines) + "\n"
+    lines += _metadata_lines(sealed, inner, sealed.template_labels, "      ")
+    lines.append(f"    type: {scalar(sealed.type)}")
+    text = "\n".join(lines) + "\n"
+    return text.replace(HELM_OPENS, HELM_ESCAPED) if helm else text
 
 
 def manifest_of(sealed: SealedFile) -> dict[str, Any]:
@@ -243,18 +244,14 @@ def _own_annotations(sealed: SealedFile) -> dict[str, str]:
 
 
 def _metadata_lines(
-    sealed: SealedFile, annotations: Mapping[str, str], labels: Mapping[str, str], indent: str, helm: bool
+    sealed: SealedFile, annotations: Mapping[str, str], labels: Mapping[str, str], indent: str
 ) -> list[str]:
-    lines = _map_lines("annotations", annotations, indent, helm) if annotations else []
-    lines += _map_lines("labels", labels, indent, helm) if labels else []
-    lines.append(f"{indent}name: {_scalar(sealed.name, helm)}")
-    return lines + ([f"{indent}namespace: {_scalar(sealed.namespace, helm)}"] if sealed.namespace else [])
+    lines = _map_lines("annotations", annotations, indent) if annotations else []
+    lines += _map_lines("labels", labels, indent) if labels else []
+    lines.append(f"{indent}name: {scalar(sealed.name)}")
+    return lines + ([f"{indent}namespace: {scalar(sealed.namespace)}"] if sealed.namespace else [])
 
 
-def _map_lines(title: str, values: Mapping[str, str], indent: str, helm: bool) -> list[str]:
+def _map_lines(title: str, values: Mapping[str, str], indent: str) -> list[str]:
     inner = indent + "  "
-    return [f"{indent}{title}:", *(f"{inner}{_scalar(k, helm)}: {_scalar(values[k], helm)}" for k in sorted(values))]
-
-
-def _scalar(text: str, helm: bool) -> str:
-    return scalar(text).replace(HELM_OPENS, HELM_ESCAPED) if helm else scalar(text)
+    return [f"{indent}{title}:", *[f"{inner}{scalar(k)}: {scalar(values[k])}" for k in sorted(values)]]

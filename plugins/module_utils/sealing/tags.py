@@ -55,8 +55,7 @@ class Tagger:
         return same(tag.fingerprint.encode(), self._fingerprint(place, item, value).encode())
 
     def _fingerprint(self, place: Place, item: str, value: bytes) -> str:
-        bound = _joined(VERSION, place.scope.encode(), place.label, place.key.encode())
-        text = bound + hashlib.sha256(item.encode()).digest()
+        text = _joined(VERSION, place.scope.encode(), place.label, place.key.encode(), item.encode())
         if self.key is None:
             return hashlib.sha256(text).digest()[:FINGERPRINT_BYTES].hex()
         return hmac.digest(self.key, text + value, "sha256")[:FINGERPRINT_BYTES].hex()
