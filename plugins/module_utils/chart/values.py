@@ -88,10 +88,10 @@ def _rows(model: ModelRequest, placement: Placement, settings: ChartSettings) ->
 def _engine_rows(model: ModelRequest, placement: Placement, settings: ChartSettings) -> Iterator[Row]:
     vllm = model.vllm
     parallel = vllm.tensor_parallel_size or (placement.gpus if placement.gpus > 1 else None)
-    on = not model.role.pooling
+    chunked, caching = _prefill(model)
     yield from (
-        ("vllmConfig.enableChunkedPrefill", _first(vllm.enable_chunked_prefill, on), "vllm.enable_chunked_prefill"),
-        ("vllmConfig.enablePrefixCaching", _first(vllm.enable_prefix_caching, on), "vllm.enable_prefix_caching"),
+        ("vllmConfig.enableChunkedPrefill", chunked, "vllm.enable_chunked_prefill"),
+        ("vllmConfig.enablePrefixCaching", caching, "vllm.enable_prefix_caching"),
         ("vllmConfig.maxModelLen", plain_number(vllm.max_model_len), "vllm.max_model_len"),
         ("vllmConfig.dtype", vllm.dtype, "vllm.dtype"),
         ("vllmConfig.tensorParallelSize", parallel, "vllm.tensor_parallel_size"),
@@ -101,6 +101,18 @@ def _engine_rows(model: ModelRequest, placement: Placement, settings: ChartSetti
     if _chart_has_runner(model, settings):
         yield "vllmConfig.runner", "pooling", "role"
     yield "vllmConfig.extraArgs", list(_arguments(model, settings)) or None, "vllm.extra_args"
+
+
+def _prefill(model: ModelRequest) -> tuple[bool | None, bool]:
+    """Chunked prefill and prefix caching: on for instruct models, off for pooling models, unless said otherwise.
+
+    Off is left unsaid (None) where the engine has no word for it: before 0.8.5 it knows no --no-enable-chunked-prefill.
+    """
+    vllm, on = model.vllm, not model.role.pooling
+    version = _version(model)
+    sayable = on or version is None or "--no-enable-chunked-prefill" in table(version).options
+    chunked = vllm.enable_chunked_prefill if vllm.enable_chunked_prefill is not None else (on if sayable else None)
+    return chunked, on if vllm.enable_prefix_caching is None else vllm.enable_prefix_caching
 
 
 def _arguments(model: ModelRequest, settings: ChartSettings) -> Iterator[str]:
@@ -238,10 +250,6 @@ def _set(spec: dict[str, Any], key: str, value: Any) -> None:
         _set(spec.setdefault(head, {}), rest, value)
     else:
         spec[head] = value
-
-
-def _first(value: bool | None, default: bool) -> bool:
-    return default if value is None else value
 
 
 def _other(value: str, default: str) -> str | None:

@@ -37,10 +37,8 @@ def test_the_table_is_the_reference_table(version):
     assert {path: m for path, m in ours.items() if path not in extra} == allowed
 
 
-@pytest.mark.parametrize("version", RELEASES)
+@pytest.mark.parametrize("version", ["0.1.8", "0.1.12"])
 def test_the_charts_own_values_are_read(version):
-    if version not in ("0.1.8", "0.1.12"):
-        pytest.skip("the default values of this release are not recorded")
     values = yaml.safe_load(shared_data(f"vllm-stack/values-{version}.yaml").read_text())
     dead = {"0.1.8": {"loraController.replicaCount"},
             "0.1.12": {"loraAdapters[0].loraAdapterDeploymentConfig.labels"}}[version]  # fmt: skip

@@ -87,12 +87,18 @@ def test_a_vgpu_is_selected_by_presence_and_product(build, plans):
 @pytest.mark.parametrize("version", versions())
 def test_both_models_start_on_every_known_engine_and_chart(build, chart, version):
     """Whatever is pinned, the embeddings come up without CUDA graphs and nothing that we add is refused."""
-    if version in ("0.8.0", "0.8.1", "0.8.2", "0.8.3", "0.8.4"):
-        pytest.skip("the chart's own --no-enable-chunked-prefill does not exist there")
     product = build(chart=chart, mistral={"tag": f"v{version}"}, embeddings={"tag": f"v{version}"})
     assert product.findings == []
     assert "--enforce-eager" in product.arguments["embeddings"]
     assert {"--runner", "--task"} & set(product.arguments["embeddings"])
+
+
+def test_what_is_asked_for_and_does_not_exist_yet_is_refused(build):
+    vllm = EngineSettings(max_model_len=512, enable_chunked_prefill=False)
+    product = build(embeddings={"vllm": vllm, "tag": "v0.8.0"})
+    assert [(f.code, f.subject) for f in product.findings] == [
+        ("engine-argument-newer", "vllm_models[1].vllm.enable_chunked_prefill")
+    ]
 
 
 def test_the_runner_moves_into_the_chart_where_the_chart_reads_it(build):
