@@ -129,6 +129,10 @@ answers:
     role: {description: The role., type: str, returned: always}
     probe: {description: "completion, embedding or rerank.", type: str, returned: always}
     ok: {description: Whether the answer was as it must be., type: bool, returned: always}
+    server:
+      description: The Server header of the answer. It starts with C(simulated) where no model was asked (the sandbox).
+      type: str
+      returned: always
     latency_s: {description: Seconds of a warm request., type: float, returned: always}
     tokens: {description: Generated tokens., type: int, returned: for completions}
     tokens_per_s: {description: Generated tokens per second., type: float, returned: for completions}

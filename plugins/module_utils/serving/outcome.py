@@ -9,12 +9,17 @@ from collections.abc import Mapping
 from typing import Any
 
 
+def latency(seconds: float) -> str:
+    """Seconds of one answer: milliseconds below a tenth."""
+    return f"{seconds:.2f} s" if seconds >= 0.1 else f"{seconds * 1000:.0f} ms"
+
+
 def answer_line(answer: Mapping[str, Any]) -> str:
     """What one model answered: ``mistral: 32 tokens in 0.9 s (35.6 tokens/s)``."""
-    parts = [f"answered in {answer['latency_s']:.2f} s"]
+    parts = [f"answered in {latency(answer['latency_s'])}"]
     if "tokens" in answer:
         rate = f", {answer['tokens_per_s']} tokens/s" if answer.get("tokens_per_s") else ""
-        parts = [f"{answer['tokens']} tokens in {answer['latency_s']:.2f} s{rate}"]
+        parts = [f"{answer['tokens']} tokens in {latency(answer['latency_s'])}{rate}"]
     if "dimension" in answer:
         parts.append(f"{answer['dimension']} dimensions")
     if similarity := answer.get("similarity"):

@@ -161,7 +161,8 @@ class Prober:
         connection.request(request.method, request.path, body, self._headers(credential))
         response = connection.getresponse()
         text = self._body(response, started)
-        return Answer(response.status, clean_body(text, self._key), round(self._clock() - sent, 3))
+        server = clean(response.getheader("Server") or "", (self._key,))
+        return Answer(response.status, clean_body(text, self._key), round(self._clock() - sent, 3), server)
 
     def _headers(self, credential: Credential) -> dict[str, str]:
         headers = {"Content-Type": "application/json", "Accept": "application/json", "Connection": "close"}
@@ -220,7 +221,9 @@ class Prober:
         findings, measures = probe.judge(model, answer)
         proof.findings += findings
         entry = {"model": model.name, "repository": model.repository, "role": model.role, "probe": probe.name}
-        proof.answers.append({**entry, "ok": not findings, "latency_s": answer.seconds, **measures})
+        proof.answers.append(
+            {**entry, "ok": not findings, "server": answer.server, "latency_s": answer.seconds, **measures}
+        )
 
     def _negatives(self, model: Model, proof: Proof) -> None:
         for probe in NEGATIVES:

@@ -51,11 +51,12 @@ class Model:
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back over HTTP: the status, the body as text, and how long it took in seconds."""
+    """What came back over HTTP: the status, the body as text, how long it took in seconds, who answered."""
 
     status: int
     text: str = ""
     seconds: float = 0.0
+    server: str = ""
 
     @cached_property
     def json(self) -> Any:

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..serving.outcome import latency
 from . import palette
 from .gpu_map import hue, legend, node_cards
 from .markup import Child, Html, tag
@@ -87,11 +88,14 @@ def duration(seconds: float) -> str:
 def _header(document: JSON) -> Html:
     kind, word = OUTCOMES[document["outcome"]]
     when = document["generated"].replace("T", " ").replace("Z", " UTC")
-    rehearsal = ", check mode: nothing was changed" if document["mode"] == "check" else ""
+    checked = ", check mode: nothing was changed" if document["mode"] == "check" else ""
+    rehearsal = _chip("warning", "Rehearsal: simulated models") if document["rehearsal"] else None
     return tag(
         "header",
-        tag("p", f"Language models of this site, {when}{rehearsal}", class_="eyebrow"),
-        tag("div", tag("h1", document["site"]), _chip(kind, word), class_="row"),
+        tag("p", f"Language models of this site, {when}{checked}", class_="eyebrow"),
+        tag(
+            "div", tag("h1", document["site"]), tag("span", rehearsal, _chip(kind, word), class_="chips"), class_="row"
+        ),
         tag("p", document["headline"], class_="headline"),
         _facts(document),
     )
@@ -160,7 +164,7 @@ def _answer(model: JSON) -> Html:
 
 
 def _measured(answer: JSON) -> tuple[Child, ...]:
-    numbers = [("answered in", f"{answer['latency_s']:.2f} s")]
+    numbers = [("answered in", latency(answer["latency_s"]))]
     if "tokens" in answer:
         numbers.append(("tokens", str(answer["tokens"])))
     if answer.get("tokens_per_s"):

@@ -86,6 +86,7 @@ def _build(run: Run) -> JSON:
         "site": run.site,
         "generated": run.generated,
         "mode": "check" if run.check else "run",
+        "rehearsal": _simulated(run.verification),
         "outcome": "",
         "headline": "",
         "totals": {"seconds": round(sum(s["seconds"] for s in stages), 3), **_count(findings)},
@@ -171,7 +172,8 @@ def _model(
     planned = list(placement.nodes) if placement else []
     return {
         "name": name,
-        "repository": str(asked.get("model") or asked.get("repository") or (answer or {}).get("repository") or ""),
+        # The inventory may name a model of the catalogue; who answered knows its repository.
+        "repository": str((answer or {}).get("repository") or asked.get("repository") or asked.get("model") or ""),
         "role": str(asked.get("role") or (answer or {}).get("role") or "instruct"),
         "planned_nodes": planned,
         "node": pod.get("node") or (planned[0] if planned else None),
@@ -237,6 +239,12 @@ def _verification(result: Mapping[str, Any]) -> JSON:
     return {name: [dict(entry) for entry in result.get(name) or ()] for name in names}
 
 
+def _simulated(verification: Mapping[str, Any]) -> bool:
+    """Whether a stand-in answered instead of a model: a report must not pass a rehearsal off as the real thing."""
+    servers = [str(answer.get("server") or "") for answer in verification.get("answers") or ()]
+    return any(server.startswith("simulated") for server in servers)
+
+
 def _answering(document: Mapping[str, Any]) -> int:
     return sum(1 for model in document["models"] if (model["answer"] or {}).get("ok"))
 
@@ -272,7 +280,8 @@ def _stopped(document: Mapping[str, Any]) -> str:
 
 def summary_lines(document: Mapping[str, Any]) -> list[str]:
     """The end of the console output: the outcome, what was committed, where each model runs, what answered."""
-    lines = [f"{document['site']}: {document['outcome']}: {document['headline']}"]
+    rehearsal = " (rehearsal: the models are simulated)" if document["rehearsal"] else ""
+    lines = [f"{document['site']}: {document['outcome']}: {document['headline']}{rehearsal}"]
     lines += [
         f"committed: {entry['revision'][:10]}" + (f" ({entry['application']})" if entry["application"] else "")
         for entry in document["revisions"]

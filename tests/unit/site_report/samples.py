@@ -64,12 +64,13 @@ MODELS = [
 ANSWERS = [
     {
         "model": "mistral", "repository": INSTRUCT, "role": "instruct", "probe": "completion", "ok": True,
-        "latency_s": 0.91, "tokens": 32, "tokens_per_s": 35.2,
+        "server": "uvicorn", "latency_s": 0.91, "tokens": 32, "tokens_per_s": 35.2,
         "first_words": "A library is a place where people can borrow books, find",
     },
     {
         "model": "embeddings", "repository": EMBED, "role": "embeddings", "probe": "embedding", "ok": True,
-        "latency_s": 0.06, "dimension": 1024, "similarity": {"same_meaning": 0.9341, "unrelated": 0.7128},
+        "server": "uvicorn", "latency_s": 0.06, "dimension": 1024,
+        "similarity": {"same_meaning": 0.9341, "unrelated": 0.7128},
     },
 ]  # fmt: skip
 
@@ -167,6 +168,14 @@ def fresh() -> Run:
                [node.to_dict() for node in NODES], MODELS)  # fmt: skip
 
 
+def rehearsed() -> Run:
+    """The sandbox: everything is real but the models. The inventory names models of the catalogue."""
+    proof = verification()
+    proof["answers"] = [{**answer, "server": "simulated-vllm"} for answer in ANSWERS]
+    models = [{**MODELS[0], "model": "mistral-small-3.2-24b"}, MODELS[1]]
+    return Run(**{**served("sandbox").__dict__, "verification": proof, "models": models})
+
+
 def empty() -> Run:
     return Run("nowhere", WHEN)
 
@@ -199,4 +208,11 @@ def hostile() -> Run:
     )
 
 
-RUNS = {"served": served, "stopped": stopped, "fresh": fresh, "empty": empty, "hostile": hostile}
+RUNS = {
+    "served": served,
+    "stopped": stopped,
+    "fresh": fresh,
+    "rehearsed": rehearsed,
+    "empty": empty,
+    "hostile": hostile,
+}

@@ -12,6 +12,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 from ansible_collections.inferops.vllm.plugins.module_utils.findings import Refusal
+from ansible_collections.inferops.vllm.plugins.module_utils.site.page import render
 from ansible_collections.inferops.vllm.plugins.module_utils.site.report import (
     STAGES,
     Run,
@@ -20,7 +21,7 @@ from ansible_collections.inferops.vllm.plugins.module_utils.site.report import (
     without_credentials,
 )
 
-from tests.unit.site_report.samples import RUNS, WHEN, fresh, served, stage, stopped, verification
+from tests.unit.site_report.samples import INSTRUCT, RUNS, WHEN, fresh, served, stage, stopped, verification
 
 ROOT = Path(__file__).resolve().parents[3]
 SCHEMA = json.loads((ROOT / "docs" / "report.schema.json").read_text())
@@ -53,7 +54,7 @@ def test_the_stages_are_those_of_the_play() -> None:
 
 
 def test_lines_of_a_served_site() -> None:
-    embedded = "answered in 0.06 s, 1024 dimensions, same meaning 0.93 > unrelated 0.71"
+    embedded = "answered in 60 ms, 1024 dimensions, same meaning 0.93 > unrelated 0.71"
     assert summary_lines(build(served())) == [
         "horsens: verified: Both models answer.",
         "committed: 3f2a1c9e8b (vllm)",
@@ -77,6 +78,18 @@ def test_one_wrong_answer_is_not_verified() -> None:
     proof = verification()
     proof["answers"] = [{**proof["answers"][0], "ok": False}, proof["answers"][1]]
     assert build(replace(served(), verification=proof))["outcome"] == "incomplete"
+
+
+def test_a_rehearsal_says_that_it_is_one() -> None:
+    document = build(RUNS["rehearsed"]())
+    assert document["rehearsal"]
+    assert summary_lines(document)[0].endswith("(rehearsal: the models are simulated)")
+    assert "Rehearsal: simulated models" in render(document)
+    assert "Rehearsal" not in render(build(served()))
+
+
+def test_a_model_of_the_catalogue_is_shown_with_its_repository() -> None:
+    assert build(RUNS["rehearsed"]())["models"][0]["repository"] == INSTRUCT
 
 
 def test_three_models_and_one() -> None:
