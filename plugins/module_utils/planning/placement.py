@@ -3,9 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Models × GPU nodes → the plan, or why there is none. Deterministic: the same input gives the same plan.
 
-The model with the fewest possible nodes goes first, then the one that needs most (first fit decreasing). If
-that leaves a model without a place, it is tried again with that model first, a few times, and then, for sites of
-some size that people have, by trying all combinations within a budget.
+The model with the fewest possible nodes goes first, then the one that needs most (first fit decreasing). If that
+leaves a model without a place, all combinations are tried, within a budget of steps.
 """
 
 from __future__ import annotations
@@ -25,7 +24,6 @@ from .refusals import refusal, warnings
 from .startup import startup
 from .wishes import Pool, Wish
 
-ATTEMPTS = 4
 SEARCHED_MODELS = 30
 SEARCH_STEPS = 3000
 RANK = {Verdict.FITS: 0, Verdict.TIGHT: 1, Verdict.UNKNOWN: 2}
@@ -105,20 +103,13 @@ def _pool(inventory: Inventory, gpu_mode: str, request: ModelRequest, path: str)
 
 
 def _pack(wishes: list[Wish], inventory: Inventory) -> tuple[dict[int, list[Slot]], list[Wish]]:
-    """Places by index of the model, and the models without one, of the best attempt."""
+    """Places by index of the model, and the models without one."""
     order = sorted((wish for wish in wishes if wish.fitting), key=lambda wish: wish.urgency)
-    hopeless = [wish for wish in wishes if not wish.fitting]
-    best: dict[int, list[Slot]] = {}
-    for _attempt in range(ATTEMPTS):
-        attempt = Attempt(inventory)
-        placed = {wish.index: slots for wish in order if (slots := attempt.place(wish))}
-        best = max(best, placed, key=len)
-        if len(best) == len(order):
-            return best, hopeless
-        order.sort(key=lambda wish: wish.index in placed)
-    if len(order) <= SEARCHED_MODELS:
-        best = Search(Attempt(inventory)).places(order) or best
-    return best, hopeless + [wish for wish in order if wish.index not in best]
+    attempt = Attempt(inventory)
+    placed = {wish.index: slots for wish in order if (slots := attempt.place(wish))}
+    if len(placed) < len(order) <= SEARCHED_MODELS:
+        placed = Search(Attempt(inventory)).places(order) or placed
+    return placed, [wish for wish in wishes if wish.index not in placed]
 
 
 class Attempt:

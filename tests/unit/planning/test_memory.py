@@ -14,6 +14,7 @@ from ansible_collections.inferops.vllm.plugins.module_utils.planning.memory impo
     batch,
     fit,
     kv_bytes_per_token,
+    kv_gib,
     longest,
     smallest_utilization,
     torch_total,
@@ -278,6 +279,13 @@ def test_sliding_window_needs_less_than_full_attention():
     assert whole.verdict is Verdict.NO
     # vLLM logs the cache as if all (padded) layers were full: 70 layers for this model.
     assert window.kv_needed > whole.kv_needed * 10 / 62
+
+
+def test_requests_take_whole_blocks_of_16_tokens():
+    settings = effective(model())
+    block = 163840 * 16  # one block of Mistral Small 3
+    sizes = [kv_gib(model().facts, settings, length, 8192) * 2**30 for length in (1, 16, 17, 16384)]
+    assert sizes == [block, block, 2 * block, 1024 * block]
 
 
 def test_torch_total_is_below_the_label():

@@ -72,6 +72,10 @@ def test_a_quantised_variant_forgets_the_size_of_the_16_bit_files():
     assert model(spec={"quantization": "fp8", "disk_gib": 25}).facts.disk_gib == 25.0
 
 
+def test_a_batch_of_one_token_a_sequence_is_enough():
+    assert model(vllm={"max_num_batched_tokens": 128, "max_num_seqs": 128})
+
+
 def test_null_means_not_given():
     assert model(gpu=None, vllm=None, placement=None) == model()
 
