@@ -24,14 +24,20 @@ NUMBER = re.compile(
 DATE = re.compile(r"\d{4}-\d{1,2}-\d{1,2}(?:[Tt \t].*)?")
 INDICATORS = frozenset("#,[]{}&*!|>'\"%@`")
 BEFORE_SPACE = frozenset("-?:")
+PRINTABLE_ASCII = bytes(range(0x20, 0x7F))
 NAMED = {"\n": "\\n", "\t": "\\t", "\r": "\\r", "\0": "\\0"}
 
 
 def scalar(text: str) -> str:
     """``text`` as a one-line YAML scalar in block context, value or key."""
-    if not text or _ambiguous(text) or not text.isprintable():
+    if not text or _ambiguous(text) or not _printable(text):
         return _double(text)
     return text if _plain(text) else "'" + text.replace("'", "''") + "'"
+
+
+def _printable(text: str) -> bool:
+    # isprintable asks character by character, which is half of the time that writing a sealed item takes
+    return not text.encode("ascii").translate(None, PRINTABLE_ASCII) if text.isascii() else text.isprintable()
 
 
 def _ambiguous(text: str) -> bool:

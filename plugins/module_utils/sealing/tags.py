@@ -15,14 +15,14 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 from .crypto import same
 
 PUBLIC = "public"
 VERSION = b"inferops.vllm sealing tag 1"
-FINGERPRINT_BYTES = 16
+FINGERPRINT_DIGITS = 32
 KEY_ID_CHARACTERS = 12
 SMALLEST_KEY_BYTES = 32
 
@@ -55,10 +55,16 @@ class Tagger:
         return same(tag.fingerprint.encode(), self._fingerprint(place, item, value).encode())
 
     def _fingerprint(self, place: Place, item: str, value: bytes) -> str:
-        text = _joined(VERSION, place.scope.encode(), place.label, place.key.encode(), item.encode())
-        if self.key is None:
-            return hashlib.sha256(text).digest()[:FINGERPRINT_BYTES].hex()
-        return hmac.digest(self.key, text + value, "sha256")[:FINGERPRINT_BYTES].hex()
+        text = _bound(place.scope, place.label) + _joined(place.key.encode(), item.encode())
+        if self._mac is None:
+            return hashlib.sha256(text).hexdigest()[:FINGERPRINT_DIGITS]
+        mac = self._mac.copy()
+        mac.update(text + value)
+        return mac.hexdigest()[:FINGERPRINT_DIGITS]
+
+    @cached_property
+    def _mac(self) -> hmac.HMAC | None:
+        return None if self.key is None else hmac.new(self.key, digestmod="sha256")
 
 
 class Place(NamedTuple):
@@ -88,6 +94,11 @@ def parse_tags(text: str) -> dict[str, Tag]:
 def render_tags(tags: Mapping[str, Tag]) -> str:
     """The annotation's text, sorted by data key."""
     return ",".join(f"{key}={t.made_by}:{t.sealed_for}:{t.fingerprint}" for key, t in sorted(tags.items()))
+
+
+@lru_cache(maxsize=64)
+def _bound(scope: str, label: bytes) -> bytes:
+    return _joined(VERSION, scope.encode(), label)
 
 
 def _joined(*parts: bytes) -> bytes:

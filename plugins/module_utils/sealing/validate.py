@@ -78,6 +78,7 @@ class Wanted:
 def wanted_of(option: Mapping[str, Any], subject: str, from_file: Mapping[str, bytes]) -> tuple[Wanted, list[Finding]]:
     """One entry of the ``secrets`` option, checked. ``from_file`` holds values for keys not given otherwise."""
     texts, encoded = option.get("string_data") or {}, option.get("data") or {}
+    formats = option.get("formats") or {}
     findings: list[Finding] = []
     values: dict[str, bytes | None] = {}
     for key, value in {**from_file, **encoded, **texts}.items():
@@ -85,7 +86,7 @@ def wanted_of(option: Mapping[str, Any], subject: str, from_file: Mapping[str, b
         where = f"{subject}.{option_name}[{key}]"
         raw, problems = _value(value, where, encoded=option_name == "data")
         values[str(key)] = raw
-        findings += problems or _format_findings(raw, where, (option.get("formats") or {}).get(key))
+        findings += problems or _format_findings(raw, where, formats.get(key))
     wanted = Wanted(
         name=str(option["name"]),
         namespace=str(option.get("namespace") or ""),
