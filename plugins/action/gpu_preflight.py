@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from ansible_collections.inferops.vllm.plugins.module_utils.cluster import ApiError, Cluster
+from ansible_collections.inferops.vllm.plugins.module_utils.engine.cuda import newest_cuda
 from ansible_collections.inferops.vllm.plugins.module_utils.findings import Refusal
 from ansible_collections.inferops.vllm.plugins.module_utils.gpu.preflight import (
     SmokeOptions,
@@ -26,6 +27,7 @@ class ActionModule(FindingsAction):
 
     def perform(self, options: dict[str, Any]) -> dict[str, Any]:
         """Read once (or replay), judge, and ask the live cluster what a snapshot cannot answer."""
+        options["required_cuda"] = options["required_cuda"] or newest_cuda(options["image_tags"])
         settings = settings_from(options)
         cluster = None if options["from_snapshot"] else Cluster.connect(options)
         try:

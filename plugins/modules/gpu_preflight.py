@@ -67,8 +67,13 @@ options:
     type: str
     default: vllm
   required_cuda:
-    description: CUDA version that the pinned vLLM image is built for, as V(12.9). Empty means that it is not compared.
+    description: CUDA version that the drivers must run, as V(12.9). Empty means what O(image_tags) need.
     type: str
+  image_tags:
+    description: Tags of the vLLM images. The newest CUDA that they are built for is compared with the drivers.
+    type: list
+    elements: str
+    default: []
   selectors:
     description: Placements of the models. Each must match at least one GPU node. All parts that are set must hold.
     type: list

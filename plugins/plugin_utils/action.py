@@ -30,6 +30,9 @@ display = Display()
 PLUGINS = __name__.rpartition(".plugin_utils.")[0]
 SPEC_KEYS = ("type", "elements", "required", "default", "choices", "aliases", "no_log")
 
+CONNECTION_SECRETS = frozenset({"api_key"})
+"""Secret options of the kubernetes documentation fragment."""
+
 
 class FindingsAction(ActionBase):
     """Base of all action plugins of this collection.
@@ -90,7 +93,9 @@ class FindingsAction(ActionBase):
         return _finish(outcome, self._secrets)
 
     def _options(self) -> dict[str, Any]:
-        validator = ArgumentSpecValidator({**_argument_spec(self.MODULE, self.SECRET_OPTIONS)}, **self.SPEC_RULES)
+        validator = ArgumentSpecValidator(
+            {**_argument_spec(self.MODULE, self.SECRET_OPTIONS | CONNECTION_SECRETS)}, **self.SPEC_RULES
+        )
         checked = validator.validate(_plain(self._task.args))
         self._secrets = set(checked._no_log_values)
         if checked.error_messages:

@@ -199,6 +199,14 @@ def test_a_file_of_people_that_says_the_same_is_left_alone():
     assert check_takeover({"a.yaml": "x: '2'   # two\n"}, ours, take_over=False) == []
 
 
+def test_a_helm_template_of_people_differs_as_a_whole():
+    old = {"a.yaml": "x: {{ .Values.x }}\n"}
+    ours = [TextFile("a.yaml", "x: 2\n")]
+    (found,) = check_takeover(old, ours, take_over=False)
+    assert found.code == "values-takeover-refused" and "the whole file" in found.message
+    assert [c.path for c in compare_files(old, ours)] == ["(the whole file)"]
+
+
 def test_differences_are_values_not_lines():
     assert list(differences({"a": [1, {"b": 2}]}, {"a": ["1", {"b": "2"}]})) == []
     assert [d.to_dict() for d in differences({"a": {"b": 1}}, {}, "f")] == [

@@ -16,7 +16,7 @@ from ansible_collections.inferops.vllm.plugins.module_utils.engine.arguments imp
     arguments_of,
     check_arguments,
 )
-from ansible_collections.inferops.vllm.plugins.module_utils.engine.cuda import cuda_need, driver_branch
+from ansible_collections.inferops.vllm.plugins.module_utils.engine.cuda import image_cuda
 from ansible_collections.inferops.vllm.plugins.module_utils.engine.embeddings import compilation_config, pooling_runner
 from ansible_collections.inferops.vllm.plugins.module_utils.engine.settings import number, spans
 from ansible_collections.inferops.vllm.plugins.module_utils.engine.versions import check_version, engine_version
@@ -184,25 +184,20 @@ def test_the_fix_of_a_refused_key_is_the_form_of_the_version():
 
 
 @pytest.mark.parametrize(
-    ("tag", "cuda", "minimum", "required"),
+    ("tag", "cuda"),
     [
-        ("v0.8.5", "12.4", 525, 550),
-        ("v0.12.0", "12.9", 525, 575),
-        ("v0.20.2", "13.0", 580, 580),
-        ("v0.20.2-cu129", "12.9", 525, 575),
-        ("v0.20.2-ubuntu2404", "13.0", 580, 580),
+        ("v0.8.5", "12.4"),
+        ("v0.11.0", "12.8"),
+        ("v0.12.0", "12.9"),
+        ("v0.20.2", "13.0"),
+        ("v0.20.2-cu129", "12.9"),
+        ("v0.20.2-ubuntu2404", "13.0"),
+        ("latest", None),
+        ("v0.6.0", None),
     ],
 )
-def test_an_image_needs_a_driver(tag, cuda, minimum, required):
-    need = cuda_need(engine_version(IMAGE, tag))
-    assert (need.cuda, need.minimum_driver, need.required_driver) == (cuda, minimum, required)
-
-
-def test_nothing_is_said_of_images_that_are_not_known():
-    assert cuda_need(engine_version(IMAGE, "latest")) is None
-    assert cuda_need(engine_version(IMAGE, "v0.6.0")) is None
-    assert driver_branch("580.95.05") == 580
-    assert driver_branch("none") is None
+def test_an_image_is_built_with_a_cuda(tag, cuda):
+    assert image_cuda(engine_version(IMAGE, tag)) == cuda
 
 
 def test_older_forms_of_json_options():
