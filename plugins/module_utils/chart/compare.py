@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..findings import Finding, finding
+from ..findings import Finding, Refusal, finding
 from .arguments import helm_text
 from .files import TextFile, is_ours
 from .text import from_yaml
@@ -58,15 +58,8 @@ def differences(old: Any, new: Any, file: str = "", path: str = "") -> Iterator[
 
 
 def compare_files(old: Mapping[str, str], new: list[TextFile]) -> list[Difference]:
-    """Differences between the files of a repository (path -> text) and those that would be written.
-
-    Raises a Refusal for an old file that is no YAML.
-    """
-    found: list[Difference] = []
-    for file in new:
-        before = from_yaml(old[file.path], file.path) if file.path in old else None
-        found += differences(before, from_yaml(file.content, file.path), file.path)
-    return found
+    """Differences between the files of a repository (path -> text) and those that would be written."""
+    return [change for file in new for change in _changes(old.get(file.path), file)]
 
 
 def check_takeover(old: Mapping[str, str], new: list[TextFile], *, take_over: bool) -> list[Finding]:
@@ -76,11 +69,20 @@ def check_takeover(old: Mapping[str, str], new: list[TextFile], *, take_over: bo
         before = old.get(file.path)
         if before is None or not before.strip() or is_ours(before):
             continue
-        changes = list(differences(from_yaml(before, file.path), from_yaml(file.content, file.path), file.path))
+        changes = _changes(before, file)
         if changes:
             code = "values-takeover" if take_over else "values-takeover-refused"
             found.append(finding(code, file.path, _summary(changes)))
     return found
+
+
+def _changes(before: str | None, file: TextFile) -> list[Difference]:
+    """Differences of one file; one that cannot be read (a Helm template is no YAML) differs as a whole."""
+    try:
+        old = from_yaml(before or "", file.path)
+    except Refusal:
+        return [Difference(file.path, "(the whole file)", "what cannot be read as YAML", "a file of this collection")]
+    return list(differences(old, from_yaml(file.content, file.path), file.path))
 
 
 def _summary(changes: list[Difference]) -> str:

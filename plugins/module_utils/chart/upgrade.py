@@ -13,9 +13,10 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..engine.cuda import cuda_need, driver_branch
+from ..engine.cuda import image_cuda
 from ..engine.versions import engine_version
 from ..findings import Finding, Severity, finding, refuse
+from ..gpu.cuda import Support, oldest_driver, support
 from ..suggest import did_you_mean
 from .arguments import rendered_arguments
 from .compare import differences
@@ -244,24 +245,21 @@ def _drivers(upgrade: Upgrade) -> Iterator[Finding]:
 
 
 def _driver(upgrade: Upgrade, name: str, model: dict[str, Any]) -> Iterator[Finding]:
-    need = cuda_need(engine_version(str(model.get("repository")), str(model.get("tag"))))
-    if need is None:
+    cuda = image_cuda(engine_version(str(model.get("repository")), str(model.get("tag"))))
+    if cuda is None:
         return
     subject = upgrade.subject(name, "tag")
+    built, asked = f"{model.get('tag')} is built with CUDA {cuda}", f"driver {oldest_driver(cuda)} or newer"
     if not upgrade.drivers:
-        message = (
-            f"{model.get('tag')} is built with CUDA {need.cuda}: it needs a driver from branch {need.minimum_driver} on"
-        )
-        yield finding("upgrade-driver-unknown", subject, message)
+        yield finding("upgrade-driver-unknown", subject, f"{built}: it asks for {asked}")
     for node, driver in upgrade.drivers.items():
-        branch = driver_branch(driver)
-        needs = f"{model.get('tag')} is built with CUDA {need.cuda}; node {node} has driver {driver}"
-        if branch is not None and branch < need.minimum_driver:
-            yield finding(
-                "upgrade-driver-too-old", subject, f"{needs}, branch {need.minimum_driver} or newer is needed"
+        how = support(driver, cuda)
+        if how is Support.NONE:
+            yield finding("upgrade-driver-too-old", subject, f"{built}; node {node} has {driver}, it needs {asked}")
+        elif how is Support.MINOR:
+            message = (
+                f"{built} and asks for {asked}; node {node} has {driver}, which runs it by minor-version compatibility"
             )
-        elif branch is not None and branch < need.required_driver:
-            message = f"{needs}, the image itself asks for branch {need.required_driver}"
             yield finding("upgrade-driver-borderline", subject, message)
 
 
