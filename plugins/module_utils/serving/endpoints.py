@@ -78,6 +78,15 @@ class Open:
         return {"service": self.service, "method": endpoint.method, "path": endpoint.path, "gives": endpoint.gives}
 
 
+CODES = {
+    ("router", False): "serving-router-endpoints-open",
+    ("router", True): "serving-router-answers-without-key",
+    ("engine", False): "serving-engine-endpoints-open",
+    ("engine", True): "serving-engine-answers-without-key",
+}
+"""By the kind of Service, and whether an answer of the model itself is given away."""
+
+
 def judge_open(opened: Iterable[Open]) -> list[Finding]:
     """One finding a Service: what is open, and whether the model's own work is among it."""
     services: dict[tuple[str, str], list[Endpoint]] = {}
@@ -89,5 +98,4 @@ def judge_open(opened: Iterable[Open]) -> list[Finding]:
 def _finding(service: str, kind: str, endpoints: list[Endpoint]) -> Finding:
     listed = "; ".join(f"{e.path} gives {e.gives}" for e in endpoints)
     given_away = any(e.path in ANSWERING for e in endpoints)
-    code = f"serving-{kind}-answers-without-key" if given_away else f"serving-{kind}-endpoints-open"
-    return finding(code, f"service/{service}", f"no key is asked for: {listed}")
+    return finding(CODES[kind, given_away], f"service/{service}", f"no key is asked for: {listed}")
