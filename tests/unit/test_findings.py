@@ -47,10 +47,10 @@ def test_every_entry_says_what_why_and_what_to_do() -> None:
 
 @cache
 def texts(folder: str) -> str:
-    """All code and data of a folder, the catalogue itself left out."""
+    """All paths, code and data of a folder, the catalogue itself left out."""
     left_out = {"catalogue", "__pycache__", "output"}
     files = (path for path in (ROOT / folder).rglob("*") if path.is_file() and not left_out & set(path.parts))
-    return "\n".join(path.read_text("utf-8", "replace") for path in files)
+    return "\n".join(f"{path}\n{path.read_text('utf-8', 'replace')}" for path in files)
 
 
 @pytest.mark.parametrize("code", sorted(CATALOGUE))
