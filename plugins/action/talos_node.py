@@ -11,6 +11,7 @@ from typing import Any
 
 from ansible.module_utils.urls import open_url
 from ansible_collections.inferops.vllm.plugins.module_utils.cluster import Cluster, path_of
+from ansible_collections.inferops.vllm.plugins.module_utils.engine.cuda import newest_cuda
 from ansible_collections.inferops.vllm.plugins.module_utils.findings import Finding, finding, refuse
 from ansible_collections.inferops.vllm.plugins.module_utils.gpu.products import generation
 from ansible_collections.inferops.vllm.plugins.module_utils.talos.node import (
@@ -80,7 +81,7 @@ def _request(options: Mapping[str, Any], node: Mapping[str, Any]) -> NodeRequest
         flavour=options["flavour"],
         channel=options["channel"],
         era=generation(node["product"]) if node["product"] else None,
-        cuda=options["cuda"] or None,
+        cuda=options["cuda"] or newest_cuda(options["image_tags"]),
         factory=options["factory"],
         platform=options["platform"],
         secure_boot=options["secure_boot"],

@@ -1,4 +1,4 @@
-# Copyright (c) 2026, The inferops.vllm maintainers
+# Copyright (c) 2026, The inferops.vllm maintainers (@inferops)
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
@@ -51,9 +51,14 @@ options:
     default: auto
     choices: [auto, lts, production]
   cuda:
-    description: CUDA version of the vLLM image, for example V(12.9).
+    description: CUDA version that the driver must run, for example V(12.9). Empty means what O(image_tags) need.
     type: str
     default: ""
+  image_tags:
+    description: Tags of the vLLM images.
+    type: list
+    elements: str
+    default: []
   secure_boot:
     description: Whether the nodes boot with Secure Boot.
     type: bool

@@ -54,6 +54,7 @@ def test_it_is_refused_in_one_clear_line(
     assert CANARY.removeprefix("hf_") not in played.text
     stages = sandbox.git("log", "--format=%(trailers:key=Inferops-Stage,valueonly,separator=)", f"{head}..main")
     assert set(stages.split()) <= {"runtime_class"}, "only what precedes the defect was committed"
+    assert list(sandbox.cluster.items(path_of("Pod", "vllm"))) == []
 
 
 def test_an_unreachable_cluster_is_named(sandbox: Sandbox, tmp_path: Path) -> None:
@@ -66,7 +67,3 @@ def test_an_unreachable_cluster_is_named(sandbox: Sandbox, tmp_path: Path) -> No
     assert (played.code != 0, played.codes) == (True, {"cluster-unreachable"})
     assert "127.0.0.1:9" in played.text
     assert sandbox.head == head
-
-
-def test_nothing_reached_the_models_namespace(sandbox: Sandbox) -> None:
-    assert list(sandbox.cluster.items(path_of("Pod", "vllm"))) == []
