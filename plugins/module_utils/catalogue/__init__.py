@@ -6,7 +6,21 @@
 from __future__ import annotations
 
 from ..findings import Entry
-from . import argocd, engine, gitops, gpu, internal, planning, sealing, serving, site, talos, upgrade, values
+from . import (
+    argocd,
+    engine,
+    gitops,
+    gpu,
+    internal,
+    operations,
+    planning,
+    sealing,
+    serving,
+    site,
+    talos,
+    upgrade,
+    values,
+)
 
 AREAS: dict[str, tuple[Entry, ...]] = {
     area.__name__.rpartition(".")[2]: area.ENTRIES
@@ -22,6 +36,7 @@ AREAS: dict[str, tuple[Entry, ...]] = {
         gitops,
         argocd,
         serving,
+        operations,
         internal,
     )
 }
