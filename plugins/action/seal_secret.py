@@ -150,7 +150,8 @@ def _certificate(options: Mapping[str, Any], cluster: Cluster | None, now: datet
     if options["certificate"]:
         text, where = source.read(options["certificate"])
     else:
-        assert cluster is not None  # noqa: S101 - without a certificate there is always a connection
+        if cluster is None:
+            raise AssertionError("without a certificate there is always a connection")
         text, where = _fetch(options, cluster)
     return load(text, source=where, now=now, pin=options["certificate_fingerprint"])
 

@@ -49,7 +49,8 @@ class ActionModule(FindingsAction):
             hub, found = check_hub(requests, _fetch(options["hub_url"], token), with_token=bool(token))
             findings += found
         raise_if_fatal(findings)
-        assert plan is not None  # noqa: S101  (no plan comes with a fatal finding)
+        if plan is None:
+            raise AssertionError("no plan comes with a fatal finding")
         return {
             "plan": plan.to_dict(),
             "models": [request_to_dict(request) for request in requests],

@@ -5,10 +5,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from ansible.plugins.callback.default import CallbackModule as Default
-
 DOCUMENTATION = r"""
 name: stages
 type: stdout
@@ -23,6 +19,10 @@ extends_documentation_fragment:
   - default_callback
   - result_format_callback
 """
+
+from typing import Any
+
+from ansible.plugins.callback.default import CallbackModule as Default
 
 COLLECTION = "inferops.vllm."
 

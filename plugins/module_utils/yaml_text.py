@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from typing import Any
 
-import yaml
+from .yaml_library import yaml
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def load(text: str) -> Any:
     """The one document in ``text``. Raises ``yaml.YAMLError``."""
-    return yaml.load(text, Loader=_LOADER)  # noqa: S506 - both loaders are the safe one
+    return yaml.load(text, Loader=_LOADER)
 
 
 def load_all(text: str) -> list[Any]:
     """All documents in ``text``, empty ones left out. Raises ``yaml.YAMLError``."""
-    return [document for document in yaml.load_all(text, Loader=_LOADER) if document is not None]  # noqa: S506
+    return [document for document in yaml.load_all(text, Loader=_LOADER) if document is not None]

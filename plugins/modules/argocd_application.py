@@ -1,5 +1,5 @@
 #!/usr/bin/python
-# Copyright (c) 2026, The inferops.vllm maintainers
+# Copyright (c) 2026, The inferops.vllm maintainers (@inferops)
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
@@ -9,7 +9,7 @@ module: argocd_application
 short_description: Bring an Argo CD Application to a revision, or say why it does not get there
 version_added: "0.1.0"
 author:
-  - The inferops.vllm maintainers
+  - The inferops.vllm maintainers (@inferops)
 description:
   - Applies an AppProject and an Application by server-side apply (O(registration=direct)), or follows those that an
     app-of-apps writes from Git (O(registration=app_of_apps)).

@@ -1,5 +1,5 @@
 #!/usr/bin/python
-# Copyright (c) 2026, The inferops.vllm maintainers
+# Copyright (c) 2026, The inferops.vllm maintainers (@inferops)
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
@@ -9,7 +9,7 @@ module: gpu_preflight
 short_description: Say whether a GPU pod would run on this cluster, and why not
 version_added: "0.1.0"
 author:
-  - The inferops.vllm maintainers
+  - The inferops.vllm maintainers (@inferops)
 description:
   - Reads nodes, pods, RuntimeClasses, device plugins, quotas and storage classes in one pass and judges them without
     touching the cluster again. Every problem that the Kubernetes API shows is a finding with a cause and a fix.

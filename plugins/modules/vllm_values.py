@@ -1,4 +1,4 @@
-# Copyright (c) 2026, The inferops.vllm maintainers
+# Copyright (c) 2026, The inferops.vllm maintainers (@inferops)
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Documentation and argument specification of the action plugin of the same name."""
@@ -165,7 +165,7 @@ options:
 extends_documentation_fragment:
   - inferops.vllm.findings
 author:
-  - The inferops.vllm maintainers
+  - The inferops.vllm maintainers (@inferops)
 """
 
 EXAMPLES = r"""

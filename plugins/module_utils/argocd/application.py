@@ -268,7 +268,8 @@ def _live_application(cluster: Writer, request: Request) -> JSON | None:
 
 def _reach(request: Request, outcome: Outcome, wait: Waiter) -> None:
     """Wait, unless the Application as it was just read already is where it should be."""
-    assert request.application  # noqa: S101 - the caller has looked
+    if not request.application:
+        raise AssertionError("the caller has looked")
     app = outcome.application
     verdict = assess(app, request.target, Seen()) if app and request.target.revision and not outcome.changed else None
     if isinstance(verdict, Done):

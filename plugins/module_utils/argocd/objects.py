@@ -41,12 +41,12 @@ def features_of(crd: Mapping[str, Any]) -> frozenset[str]:
     versions = crd.get("spec", {}).get("versions", ())
     stored: Mapping[str, Any] = next((version for version in versions if version.get("storage")), {})
     schema = stored.get("schema", {}).get("openAPIV3Schema", {}).get("properties", {}).get("spec", {})
-    return frozenset(name for name, (path, _) in FEATURES.items() if _knows(schema, path))
+    return frozenset(name for name, (path, _unused) in FEATURES.items() if _knows(schema, path))
 
 
 def minimum_version(features: frozenset[str]) -> str:
     """The oldest Argo CD minor version that has these features, for messages: ``>= 3.2``."""
-    since = [version for name, (_, version) in FEATURES.items() if name in features]
+    since = [version for name, (_unused, version) in FEATURES.items() if name in features]
     return f">= {max(since)}" if since else "< 3.1"
 
 

@@ -24,8 +24,8 @@ def tracked_by(live: Mapping[str, Any] | None) -> str:
     if not live:
         return ""
     metadata = live.get("metadata") or {}
-    app, _, rest = str((metadata.get("annotations") or {}).get(TRACKING_ANNOTATION, "")).partition(":")
-    group_kind, _, place = rest.partition(":")
+    app, _unused, rest = str((metadata.get("annotations") or {}).get(TRACKING_ANNOTATION, "")).partition(":")
+    group_kind, _unused, place = rest.partition(":")
     names_it = group_kind.rpartition("/")[2] == live.get("kind") and place.rpartition("/")[2] == metadata.get("name")
     return app if names_it else ""
 

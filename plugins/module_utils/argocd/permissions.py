@@ -274,7 +274,7 @@ def read_scopes(cluster: Reader, manifests: Iterable[Mapping[str, Any]]) -> dict
 
 
 def _group_version(manifest: Mapping[str, Any]) -> tuple[str, str]:
-    group, _, version = str(manifest["apiVersion"]).rpartition("/")
+    group, _unused, version = str(manifest["apiVersion"]).rpartition("/")
     return group, version
 
 

@@ -179,7 +179,8 @@ class Wait:
         """Report, act or give up; returns the phase whose budget runs."""
         if isinstance(verdict, Failed):
             raise Refusal([verdict.finding])
-        assert isinstance(verdict, Waiting | Stuck)  # noqa: S101 - a Done has returned
+        if not isinstance(verdict, Waiting | Stuck):
+            raise AssertionError("a Done has returned")
         status = app.get("status", {})
         self._say(
             f"{self.name} at {short(compared_revision(app))}: {verdict.phase.value}: {verdict.reason}"

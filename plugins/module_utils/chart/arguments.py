@@ -58,7 +58,7 @@ def _go_float(number: float) -> str:
     if number == 0 or 1e-4 <= abs(number) < 1_000_000:
         return str(int(number)) if number == int(number) else repr(number)
     shortest = next(t for p in range(18) if float(t := f"{number:.{p}e}") == number)
-    digits, _, power = shortest.partition("e")
+    digits, _unused, power = shortest.partition("e")
     return f"{digits}e{power[0]}{abs(int(power)):02d}"
 
 

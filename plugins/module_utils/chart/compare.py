@@ -95,7 +95,7 @@ def _same(old: Any, new: Any) -> bool:
     if isinstance(old, list) and isinstance(new, list):
         return len(old) == len(new) and all(_same(a, b) for a, b in zip(old, new, strict=True))
     if isinstance(old, Mapping) and isinstance(new, Mapping):
-        return not any(True for _ in differences(old, new))
+        return not any(True for _unused in differences(old, new))
     scalars = not isinstance(old, list | Mapping) and not isinstance(new, list | Mapping)
     if isinstance(old, bool) or isinstance(new, bool) or old is None or new is None:
         return old is new

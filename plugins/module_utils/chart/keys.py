@@ -175,7 +175,7 @@ def models(values: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     """Path and settings of every entry of modelSpec, which may be a list or a map."""
     engine = values.get("servingEngineSpec")
     specs = engine.get("modelSpec") if isinstance(engine, dict) else None
-    for step, _, model in elements("list", specs):
+    for step, _unused, model in elements("list", specs):
         if isinstance(model, dict):
             yield f"servingEngineSpec.modelSpec{step}", model
 

@@ -18,9 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from ..findings import Finding, Refusal, finding, refuse
+from ..yaml_library import yaml
 from ..yaml_text import load_all
 from .keys import models
 from .names import Names
@@ -111,7 +110,7 @@ def check_objects(objects: Objects, values: Mapping[str, Any], settings: ChartSe
     """Whether the objects that models and router need are there."""
     names = Names(settings.release, settings.alias)
     wanted = [("Deployment", names.router_deployment), ("Service", names.router_service)]
-    for _, model in models(values):
+    for _unused, model in models(values):
         name = str(model.get("name"))
         wanted += [("Deployment", names.deployment(name)), ("Service", names.service(name))]
         if isinstance(model.get("pvcStorage"), str):

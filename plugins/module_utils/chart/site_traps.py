@@ -17,7 +17,7 @@ ROUTER_MEMORY = 2**30
 
 
 def _some_model(scene: Scene) -> Iterator[Finding]:
-    if not any(True for _ in models(scene.values)):
+    if not any(True for _unused in models(scene.values)):
         yield scene.find(
             "values-no-models", "servingEngineSpec.modelSpec", "holds no model: the router would serve nothing"
         )

@@ -32,7 +32,7 @@ class State:
     @property
     def models(self) -> dict[str, dict[str, Any]]:
         """Settings of each model, by name, in their order."""
-        return {str(model.get("name")): model for _, model in models(self.values)}
+        return {str(model.get("name")): model for _unused, model in models(self.values)}
 
     def block(self, name: str) -> dict[str, Any]:
         """A top-level block of the values, empty where there is none."""

@@ -13,9 +13,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-import yaml
-
 from ..findings import refuse
+from ..yaml_library import yaml
 
 PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*")
 MERGE = "tag:yaml.org,2002:merge"
@@ -33,7 +32,7 @@ def to_yaml(data: Mapping[str, Any]) -> str:
 def from_yaml(text: str, subject: str) -> Any:
     """The data of one YAML document. Raises a Refusal (values-file-unreadable) that names line and column."""
     try:
-        return _unfolded(yaml.load(text, Loader=_Loader), [MOST_VALUES])  # noqa: S506 - a SafeLoader
+        return _unfolded(yaml.load(text, Loader=_Loader), [MOST_VALUES])
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
@@ -68,7 +67,7 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
         seen: set[str] = set()
-        for key in (k for k, _ in node.value if isinstance(k, yaml.ScalarNode) and k.tag != MERGE):
+        for key in (k for k, _unused in node.value if isinstance(k, yaml.ScalarNode) and k.tag != MERGE):
             if key.value in seen:
                 raise yaml.constructor.ConstructorError(
                     problem=f"the key {key.value!r} is given twice", problem_mark=key.start_mark

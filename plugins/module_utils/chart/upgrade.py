@@ -149,7 +149,7 @@ def _replaced_deployments(upgrade: Upgrade) -> list[str]:
     engines = generation or _labels(upgrade.old, "servingEngineSpec") != _labels(upgrade.new, "servingEngineSpec")
     router = generation or _labels(upgrade.old, "routerSpec") != _labels(upgrade.new, "routerSpec")
     names = upgrade.names
-    found = [names.deployment(name) for name, _, _ in upgrade.kept] if engines else []
+    found = [names.deployment(name) for name, _unused, _unused in upgrade.kept] if engines else []
     return found + ([names.router_deployment] if router else [])
 
 
@@ -337,7 +337,7 @@ def _steps(upgrade: Upgrade, codes: set[str]) -> Iterator[Step]:
         for name in _replaced_deployments(upgrade):
             yield Step("upgrade-selector-immutable", "delete", f"{apps}/deployments/{name}", foreground)
     for name, old, new in upgrade.kept:
-        if any(True for _ in _claim_kind(upgrade, name, old, new)):
+        if any(True for _unused in _claim_kind(upgrade, name, old, new)):
             for path in (f"{apps}/deployments/{upgrade.names.deployment(name)}",
                          f"{core}/persistentvolumeclaims/{upgrade.names.claim(name)}"):  # fmt: skip
                 yield Step("upgrade-claim-immutable", "delete", path, foreground)

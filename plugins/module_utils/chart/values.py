@@ -245,7 +245,7 @@ def _overlay(base: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _set(spec: dict[str, Any], key: str, value: Any) -> None:
-    head, _, rest = key.partition(".")
+    head, _unused, rest = key.partition(".")
     if rest:
         _set(spec.setdefault(head, {}), rest, value)
     else:

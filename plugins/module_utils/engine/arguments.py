@@ -114,7 +114,7 @@ class _Check:
         for given in reading.given:
             self.option(given)
         self.whole(reading)
-        return [found for _, found in sorted(self.found, key=lambda pair: pair[0])]
+        return [found for _unused, found in sorted(self.found, key=lambda pair: pair[0])]
 
     def report(self, code: str, index: int, message: str, fix: str | None = None) -> None:
         """A finding about one element."""

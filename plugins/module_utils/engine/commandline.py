@@ -163,7 +163,7 @@ def _without_dots(items: list[_Item], table: Table, reading: Reading) -> list[_I
         if not (item.text.startswith(dash) and "." in name):
             kept.append(item)
             continue
-        base, _, keys = name.partition(".")
+        base, _unused, keys = name.partition(".")
         if base not in table.options or not (equals or queue):
             kind = "missing" if base in table.options else "misread"
             reading.problems.append(Problem(kind, item.index, item.typed))
@@ -218,7 +218,7 @@ def _classify(item: _Item, table: Table) -> _Seen:
         return _Seen(item, "O", table.options[name], value)
     matches = _completions(text, name, value if equals else None, table)
     if len(matches) > 1:
-        return _Seen(item, "X", candidates=tuple(option.name for option, _ in matches))
+        return _Seen(item, "X", candidates=tuple(option.name for option, _unused in matches))
     if matches:
         return _Seen(item, "O", *matches[0])
     if NEGATIVE_NUMBER.fullmatch(text) or " " in text:
@@ -245,7 +245,8 @@ def _arguments(seen: list[_Seen], place: int) -> list[_Seen]:
 def _take(here: _Seen, following: list[str], reading: Reading) -> int:
     """Give an option its values; answers how many of the following arguments it takes."""
     option, item = here.option, here.item
-    assert option is not None  # noqa: S101 - kind O always has one
+    if option is None:
+        raise AssertionError("kind O always has one")
     typed = item.typed if item.typed.startswith("-O") else item.text.partition("=")[0]
     if here.explicit is not None:
         if option.kind == "flag":

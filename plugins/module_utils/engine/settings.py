@@ -187,7 +187,7 @@ def _pair_or_object(option: Option, value: str, table: Table) -> Iterator[Fault]
 def _transfer_text(option: Option, value: str, table: Table) -> Iterator[Fault]:
     """Up to 0.9.0 the table knows this option as text; it is JSON all the same."""
     yield from _json(option, value, table)
-    if option.canonical not in table.json_keys and not any(True for _ in _json(option, value, table)):
+    if option.canonical not in table.json_keys and not any(True for _unused in _json(option, value, table)):
         data = json.loads(value)
         yield from _transfer(data if isinstance(data, dict) else {})
 

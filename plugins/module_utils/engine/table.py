@@ -98,14 +98,14 @@ def table(version: str) -> Table:
 def accepted_in(name: str) -> list[tuple[str, str]]:
     """The runs of versions that accept an option string, as (first, last); empty for one that never existed."""
     newest = versions()[-1]
-    return [(first, last or newest) for first, last, _ in _merged(_packaged()["options"].get(name, []))]
+    return [(first, last or newest) for first, last, _unused in _merged(_packaged()["options"].get(name, []))]
 
 
 def key_known_in(option: str, key: str) -> list[tuple[str, str]]:
     """The runs of versions whose JSON object of ``option`` has ``key``."""
     newest = versions()[-1]
     runs = _packaged()["json_keys"].get(option, [])
-    return [(first, last or newest) for first, last, _ in _merged([run for run in runs if key in run[2]["keys"]])]
+    return [(first, last or newest) for first, last, _unused in _merged([run for run in runs if key in run[2]["keys"]])]
 
 
 def advice(name: str) -> Advice:

@@ -211,7 +211,7 @@ def _set_flow_field(text: Text, item: Span, name: str, value: Any) -> None:
         return
     shown = "[" + ", ".join(map(scalar, merged)) + "]" if isinstance(merged, list) else scalar(merged)
     pattern = re.compile(rf"(?<=[{{,\s]){re.escape(name)}:\s*(?:\[[^\]]*\]|[^,}}\[]*[^,}}\s\[])")
-    replaced, count = pattern.subn(lambda _: f"{name}: {shown}", line, count=1)
+    replaced, count = pattern.subn(lambda _unused: f"{name}: {shown}", line, count=1)
     if not count:
         head, brace, tail = line.rpartition("}")
         replaced = f"{head.rstrip()}, {name}: {shown}{brace}{tail}"

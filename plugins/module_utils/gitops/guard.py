@@ -9,9 +9,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-import yaml
-
 from ..findings import Finding, finding
+from ..yaml_library import yaml
 from .lines import YAML_ERRORS
 
 PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----")

@@ -50,7 +50,7 @@ def propose(
             return _outcome(snapshot, changes, opened.url if opened else "", changed=opened is None)
         ours = "" if ready else build(repository, snapshot, changes, request, draft)
         if ready or repository.push(ours, head, replace=repository.known.branches.get(head, "")):
-            subject, _, text = message.partition("\n")
+            subject, _unused, text = message.partition("\n")
             opened = ensure(send, provider, head, snapshot.branch, subject, text.strip())
             return _outcome(snapshot, changes, opened.url, changed=not ready or opened.created, attempts=attempt)
         pause(backoff(attempt))

@@ -216,7 +216,7 @@ class Repository:
         """Fetch the newest ``depth`` commits of ``branch``; the snapshot at its head."""
         local = f"{REMOTE_HEADS}{branch}"
         refspec = f"+refs/heads/{branch}:{local}"
-        status, _, stderr = self.attempt(
+        status, _unused, stderr = self.attempt(
             "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", f"--depth={depth}", "--", self.url, refspec
         )
         if status and re.search(r"couldn't find remote ref", stderr):
@@ -231,8 +231,8 @@ class Repository:
         listing = self.run("ls-tree", "-r", "-z", "--full-tree", revision)
         entries: dict[str, Entry] = {}
         for line in filter(None, listing.split(b"\0")):
-            meta, _, path = line.partition(b"\t")
-            mode, _, sha = meta.decode().split(" ")
+            meta, _tab, path = line.partition(b"\t")
+            mode, _type, sha = meta.decode().split(" ")
             entries[path.decode(errors="surrogateescape")] = Entry(mode, sha)
         return Snapshot(branch, revision, entries)
 
@@ -279,7 +279,7 @@ class Repository:
         stream = self.run("cat-file", "--batch", stdin="".join(f"{sha}\n" for sha in wanted).encode())
         found: dict[str, bytes] = {}
         for sha in wanted:
-            head, _, rest = stream.partition(b"\n")
+            head, _unused, rest = stream.partition(b"\n")
             size = int(head.rpartition(b" ")[2])
             found[sha], stream = rest[:size], rest[size + 1 :]
         return found

@@ -98,7 +98,7 @@ def parse_raw(raw: bytes) -> list[Touched]:
     fields = raw.split(b"\0")[:-1]
     touched = []
     for meta, path in zip(fields[0::2], fields[1::2], strict=True):
-        old_mode, new_mode, old_sha, new_sha, _ = meta.decode().lstrip(":").split(" ")
+        old_mode, new_mode, old_sha, new_sha, _unused = meta.decode().lstrip(":").split(" ")
         sides = [None if set(sha) == {"0"} else Entry(m, sha) for m, sha in ((old_mode, old_sha), (new_mode, new_sha))]
         touched.append(Touched(path.decode(errors="surrogateescape"), *sides))
     return touched

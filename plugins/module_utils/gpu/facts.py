@@ -378,7 +378,7 @@ def _gap(section: str, reason: str) -> Iterator[Finding]:
     if not reason.endswith("forbidden"):
         yield finding("gpu-read-failed", f"snapshot.{section}", reason, severity=severity)
     elif section not in OPTIONAL:
-        path, _, _ = SOURCES[section]
+        path = SOURCES[section][0]
         resource = path.rpartition("/")[2]
         scope = "in the target namespace" if "{namespace}" in path else "on the whole cluster"
         message = f"{reason}; the right to list {resource} {scope} is missing, so nothing is known about them"

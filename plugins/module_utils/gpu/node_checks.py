@@ -17,7 +17,7 @@ from .talos_rules import LABELLED_SINCE, channels_for, flavour_refused, generati
 from .versions import version
 
 
-def ready(_: Scene, node: NodeFacts) -> Iterator[Finding]:
+def ready(_unused: Scene, node: NodeFacts) -> Iterator[Finding]:
     """A node that is down or cordoned runs nothing new."""
     if node.ready != "True":
         reason = f" ({node.ready_reason})" if node.ready_reason else ""
@@ -107,7 +107,7 @@ def flavour(scene: Scene, node: NodeFacts) -> Iterator[Finding]:
         yield finding("gpu-driver-drops-gpu", subject(node), message, severity=severity)
 
 
-def compute(_: Scene, node: NodeFacts) -> Iterator[Finding]:
+def compute(_unused: Scene, node: NodeFacts) -> Iterator[Finding]:
     """An engine needs compute capability 7.0, bfloat16 8.0."""
     major, minor = (node.labels.get(f"nvidia.com/gpu.compute.{part}", "") for part in ("major", "minor"))
     have = version(f"{major}.{minor or 0}")
@@ -156,7 +156,7 @@ def driver_labels(scene: Scene, node: NodeFacts) -> Iterator[Finding]:
         yield finding("gpu-driver-labels-differ", subject(node), message)
 
 
-def architecture(_: Scene, node: NodeFacts) -> Iterator[Finding]:
+def architecture(_unused: Scene, node: NodeFacts) -> Iterator[Finding]:
     """Images are built for two architectures, and not all of them for both."""
     if node.architecture not in ("amd64", ""):
         yield finding("gpu-architecture", subject(node), f"architecture {node.architecture}")

@@ -66,7 +66,7 @@ def preflight(
     pods: Sequence[object] = (),
     smoke: SmokeOptions | None = None,
     check_mode: bool = False,
-    progress: Callable[[str], None] = lambda _: None,
+    progress: Callable[[str], None] = lambda _unused: None,
 ) -> Preflight:
     """Judge a snapshot; with a ``cluster`` also dry-run ``pods`` and, if ``smoke`` is given, run the test pod."""
     assessment = assess(snapshot, settings)

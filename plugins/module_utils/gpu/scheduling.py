@@ -57,8 +57,8 @@ def _compares(labels: Mapping[str, str], key: str, values: Sequence[str], sign: 
 _OPERATORS: dict[str, Callable[[Mapping[str, str], str, Sequence[str]], bool]] = {
     "In": lambda labels, key, values: labels.get(key) in values,
     "NotIn": lambda labels, key, values: labels.get(key) not in values,
-    "Exists": lambda labels, key, _: key in labels,
-    "DoesNotExist": lambda labels, key, _: key not in labels,
+    "Exists": lambda labels, key, _unused: key in labels,
+    "DoesNotExist": lambda labels, key, _unused: key not in labels,
     "Gt": lambda labels, key, values: _compares(labels, key, values, 1),
     "Lt": lambda labels, key, values: _compares(labels, key, values, -1),
 }

@@ -233,7 +233,7 @@ def run_smoke(
     cluster: ApiClient,
     request: SmokeRequest,
     clock: Clock = time,
-    progress: Callable[[str], None] = lambda _: None,
+    progress: Callable[[str], None] = lambda _unused: None,
 ) -> SmokeOutcome:
     """Run the test once (twice after a lost race with another pod) and clean up in any case.
 
@@ -299,7 +299,7 @@ def _remove_leftover(cluster: ApiClient, request: SmokeRequest, clock: Clock) ->
 
 
 def _clean(cluster: ApiClient, request: SmokeRequest) -> Finding | None:
-    for _ in range(3):
+    for _unused in range(3):
         with suppress(ApiError):
             cluster.delete(request.path, gracePeriodSeconds=0)
             return None

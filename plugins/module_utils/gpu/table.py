@@ -45,7 +45,7 @@ def _rows(node: GpuNode, said: Severity | None, models: Mapping[str, Sequence[st
     for index, resource in enumerate(node.resources or (None,)):
         first = index == 0
         identity = (mark, node.name) if first else ("", "")
-        tail = (node.driver or "?", state, *planned) if first else ("", "", *("" for _ in planned))
+        tail = (node.driver or "?", state, *planned) if first else ("", "", *("" for _unused in planned))
         rows.append((*identity, *_cells(resource), *tail))
     return rows
 

@@ -47,7 +47,9 @@ def check_hub(
         answers = [_ask(request, fetch, f"{path}[{index}]") for index, request in enumerate(requests)]
     except OSError as error:
         return [], [_unreachable(type(error).__name__)]
-    return [model for model, _ in answers if model], [found for _, findings in answers for found in findings]
+    return [model for model, _unused in answers if model], [
+        found for _unused, findings in answers for found in findings
+    ]
 
 
 def _ask(request: ModelRequest, fetch: Fetch, path: str) -> tuple[HubModel | None, list[Finding]]:
@@ -65,7 +67,7 @@ def _ask(request: ModelRequest, fetch: Fetch, path: str) -> tuple[HubModel | Non
 
 def _gate(request: ModelRequest, fetch: Fetch, revision: str) -> int:
     """The description of a gated model is public; only a file tells whether the token may read it."""
-    status, _ = fetch(f"/{request.repository}/resolve/{revision}/config.json")
+    status, _unused = fetch(f"/{request.repository}/resolve/{revision}/config.json")
     return 403 if status in DENIED else 200
 
 

@@ -128,7 +128,7 @@ class Attempt:
         count = wish.request.replicas
         first = self._first(wish, count)
         if first:
-            return [self.take(first, wish) for _ in range(count)]
+            return [self.take(first, wish) for _unused in range(count)]
         if count == 1:
             return None
         taken: list[Slot] = []
@@ -207,7 +207,7 @@ class Search:
                 return None
             if not self._attempt.takes(slot, wish, wish.request.replicas):
                 continue
-            taken = [self._attempt.take(slot, wish) for _ in range(wish.request.replicas)]
+            taken = [self._attempt.take(slot, wish) for _unused in range(wish.request.replicas)]
             found = self.places(rest)
             if found is not None:
                 return {wish.index: taken, **found}

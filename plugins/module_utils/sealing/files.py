@@ -16,10 +16,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from .. import yaml_text
 from ..findings import Finding, finding, refuse
+from ..yaml_library import yaml
 from .tags import SMALLEST_KEY_BYTES
 
 OTHERS = stat.S_IRWXG | stat.S_IRWXO

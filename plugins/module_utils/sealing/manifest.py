@@ -13,10 +13,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import yaml
-
 from .. import yaml_text
 from ..findings import refuse
+from ..yaml_library import yaml
 from .crypto import CLUSTER_WIDE, NAMESPACE_WIDE, STRICT, label_of
 from .scalars import scalar
 from .tags import Tag, parse_tags, render_tags

@@ -63,4 +63,4 @@ def _git(directory: str, *arguments: str, stdin: bytes = b"") -> bytes:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    raise SystemExit(main(sys.argv[1:]))

@@ -84,7 +84,7 @@ def parse_tags(text: str) -> dict[str, Tag]:
     """The tags of an annotation. Parts that are not ours are dropped: their items are simply unknown."""
     tags: dict[str, Tag] = {}
     for part in text.split(","):
-        key, _, rest = part.partition("=")
+        key, _unused, rest = part.partition("=")
         fields = rest.split(":")
         if key and len(fields) == len(Tag._fields) and all(fields):
             tags[key] = Tag(*fields)

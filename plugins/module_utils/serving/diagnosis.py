@@ -260,7 +260,7 @@ def _no_such_path(answer: Answer | None) -> bool:
 
 Rule = tuple[Callable[[Scene], bool], Callable[[Scene], Reading]]
 RULES: tuple[Rule, ...] = (
-    (lambda s: s.router.status == 200, lambda _: Reading(None, "answers")),
+    (lambda s: s.router.status == 200, lambda _unused: Reading(None, "answers")),
     (lambda s: s.engine.status == 200, _router_fault),
     (_is(PodState.CRASHING), _pod_rule("serving-model-crashed", 0)),
     (_is(PodState.KILLED), _pod_rule("serving-startup-budget", None)),
@@ -273,7 +273,7 @@ RULES: tuple[Rule, ...] = (
     (lambda s: s.engine.status >= 300, _failing),
     (_is(PodState.MISSING), _pod_rule("serving-pod-missing", None)),
     (_is(PodState.READY), _silent),
-    (lambda _: True, _loading),
+    (lambda _unused: True, _loading),
 )
 
 

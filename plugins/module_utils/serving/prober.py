@@ -48,7 +48,7 @@ class Unreachable(Exception):
     """A Service cannot be connected to; the text says why."""
 
 
-def no_look(_: Model) -> Look:
+def no_look(_unused: Model) -> Look:
     """For servers that are no pods."""
     return Look(PodState.STARTING, "no pod to look at")
 
@@ -111,7 +111,7 @@ class Prober:
         key: str,
         *,
         look: Callable[[Model], Look] = no_look,
-        progress: Callable[[str], None] = lambda _: None,
+        progress: Callable[[str], None] = lambda _unused: None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
         request_seconds: float = REQUEST_SECONDS,

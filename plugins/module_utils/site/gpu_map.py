@@ -42,7 +42,7 @@ def _rect(start: float, width: float, part: str) -> Html:
     return tag("rect", x=f"{start:.2f}%", y="0", width=f"{max(0.0, width):.2f}%", height="100%", class_=part)
 
 
-def bar(total: float, fit: JSON | None, role: str, label: str, width: float) -> Html:
+def gpu_bar(total: float, fit: JSON | None, role: str, label: str, width: float) -> Html:
     """One GPU: ``width`` percent of the line, its parts in proportion to ``total`` GiB."""
     shapes = [_rect(0, 100, "f")]
     if fit:
@@ -113,7 +113,7 @@ def _unit(gpus: JSON, place: int, name: str | None, models: Mapping[str, JSON], 
     head = tag("div", tag("span", holder), tag("span", f"{title}, {size}{shared}", class_="soft small"), class_="row")
     label = f"{title}, {size}: " + (_sentence(name, fit) if fit else f"{name or 'no model'}")
     width = 100 * total / largest if total and largest else 100
-    drawn = bar(total or 1, fit, model["role"] if model else "instruct", label, min(width, 100))
+    drawn = gpu_bar(total or 1, fit, model["role"] if model else "instruct", label, min(width, 100))
     return tag("div", head, drawn, _numbers(fit, total) if fit else None, class_="unit")
 
 

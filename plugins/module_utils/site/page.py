@@ -172,7 +172,9 @@ def _measured(answer: JSON) -> tuple[Child, ...]:
     if "dimension" in answer:
         numbers.append(("dimensions", str(answer["dimension"])))
     listed = tag("dl", *(tag("div", tag("dt", k), tag("dd", v)) for k, v in numbers), class_="numbers")
-    said = tag("blockquote", f"“{answer['first_words']}”", class_="said") if answer.get("first_words") else None
+    said = (
+        tag("blockquote", f"\u201c{answer['first_words']}\u201d", class_="said") if answer.get("first_words") else None
+    )
     return said, _similarity(answer.get("similarity")), listed
 
 

@@ -205,7 +205,7 @@ def _node(node: GpuNode, models: Sequence[JSON]) -> JSON:
 
 def _gpus(resource: GpuResource, models: Sequence[JSON]) -> JSON:
     """One GPU resource of a node, its units filled with the models in the order of the plan."""
-    holders = [m["name"] for m in models if m["gpu_resource"] == resource.name for _ in range(m["gpus"])]
+    holders = [m["name"] for m in models if m["gpu_resource"] == resource.name for _unused in range(m["gpus"])]
     units = max(resource.allocatable, len(holders))
     filled: list[str | None] = [*holders, *[None] * (units - len(holders))]
     memory = None if resource.memory_mib is None else round(resource.memory_mib / MIB_PER_GIB, 2)

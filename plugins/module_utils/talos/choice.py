@@ -36,7 +36,7 @@ def choose(
     """
     parsed = version(talos)
     if not parsed or parsed[:2] not in DRIVERS:
-        known = ", ".join(f"1.{minor}" for _, minor in DRIVERS)
+        known = ", ".join(f"1.{minor}" for _unused, minor in DRIVERS)
         return None, [finding("talos-version-unknown", talos or "talos version", f"is none of the known lines {known}")]
     picked, findings = _channel(parsed, channel, era, cuda)
     modules = _flavour(flavour, era)

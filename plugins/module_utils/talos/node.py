@@ -9,10 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import yaml
-
 from ..findings import Finding, Refusal, fatal
 from ..gpu.versions import version
+from ..yaml_library import yaml
 from .choice import Choice, choose
 from .machine_config import patch
 from .schematic import canonical, check, installer_image, nvidia, schematic_id
@@ -96,7 +95,8 @@ def prepare(request: NodeRequest) -> PreparedNode:
         raise Refusal(problems)
     identifier = schematic_id(wanted)
     talos = version(request.talos)
-    assert talos is not None, "choose() has parsed it"  # noqa: S101
+    if talos is None:
+        raise AssertionError("choose() has parsed it")
     return PreparedNode(
         request=request,
         choice=choice,

@@ -46,11 +46,12 @@ AMBIGUOUS = re.compile(
 """Strings that a YAML 1.1 or 1.2 reader would take for another type."""
 
 
-def check(schematic: Any, fields: Fields = FIELDS, path: str = "schematic") -> list[Finding]:
+def check(schematic: Any, fields: Fields | None = None, path: str = "schematic") -> list[Finding]:
     """What the factory would refuse: unknown fields and wrong shapes."""
+    known = FIELDS if fields is None else fields
     if not isinstance(schematic, Mapping):
         return [finding("talos-schematic-invalid", path, f"must be a mapping, not {type(schematic).__name__}")]
-    return [found for key, value in schematic.items() for found in _field(f"{path}.{key}", key, value, fields)]
+    return [found for key, value in schematic.items() for found in _field(f"{path}.{key}", key, value, known)]
 
 
 def _field(path: str, key: Any, value: Any, fields: Fields) -> list[Finding]:

@@ -11,7 +11,7 @@ from itertools import pairwise
 
 import pytest
 from ansible_collections.inferops.vllm.plugins.module_utils.site import palette
-from ansible_collections.inferops.vllm.plugins.module_utils.site.gpu_map import bar
+from ansible_collections.inferops.vllm.plugins.module_utils.site.gpu_map import gpu_bar
 from ansible_collections.inferops.vllm.plugins.module_utils.site.markup import Html, join, tag
 from ansible_collections.inferops.vllm.plugins.module_utils.site.page import duration, render
 from ansible_collections.inferops.vllm.plugins.module_utils.site.report import build
@@ -113,12 +113,12 @@ FIT = {"weights": 40.0, "needed": 50.0, "reserved": 72.0, "verdict": "fits"}
 
 
 def test_bars_are_drawn_to_scale() -> None:
-    assert widths(bar(80, FIT, "instruct", "label", 100)) == {"f": 100, "r": 90, "n": 62.5, "w": 50}
-    assert 'width="25.00%" height="40"' in bar(20, None, "instruct", "label", 25)
+    assert widths(gpu_bar(80, FIT, "instruct", "label", 100)) == {"f": 100, "r": 90, "n": 62.5, "w": 50}
+    assert 'width="25.00%" height="40"' in gpu_bar(20, None, "instruct", "label", 25)
 
 
 def test_a_model_that_does_not_fit_is_drawn_full_and_red() -> None:
-    drawn = bar(20, FIT, "instruct", "label", 100)
+    drawn = gpu_bar(20, FIT, "instruct", "label", 100)
     assert widths(drawn) == {"f": 100, "r": 100, "x": 100}
 
 
