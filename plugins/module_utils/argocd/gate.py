@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, TypeAlias
 
 from ..findings import Finding, finding
 from .objects import REFRESH_ANNOTATION, short
@@ -99,7 +99,7 @@ class Failed:
     finding: Finding
 
 
-Verdict = Done | Waiting | Stuck | Failed
+Verdict: TypeAlias = "Done | Waiting | Stuck | Failed"
 
 
 def compared_revision(app: Mapping[str, Any]) -> str:

@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from ..findings import Finding, Refusal, finding, refuse
 from ..yaml_library import yaml
@@ -31,7 +31,7 @@ TIMEOUT = 20
 
 CHANGED = "inferops-changed"
 
-Path_ = tuple[str | int, ...]
+Path_: TypeAlias = "tuple[str | int, ...]"
 Objects = dict[tuple[str, str], dict[str, Any]]
 """(kind, name) -> manifest."""
 

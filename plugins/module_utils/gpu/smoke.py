@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from ..api_error import ApiError
 from ..findings import Finding, Severity, fatal, finding
@@ -144,7 +144,7 @@ class Failed:
     finding: Finding
 
 
-State = Waiting | Done | Failed
+State: TypeAlias = "Waiting | Done | Failed"
 
 _PULL = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable")
 _CREATE = ("CreateContainerError", "RunContainerError", "CreateContainerConfigError", "StartError")

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeAlias
 
 from ..gpu.nodes import GpuNode, GpuResource
 from .memory import torch_total
@@ -16,7 +17,7 @@ HOSTNAME = "kubernetes.io/hostname"
 PRODUCT = "nvidia.com/gpu.product"
 VGPU = "nvidia.com/vgpu.present"
 Own = Mapping[str, Mapping[str, int]]
-Kind = tuple[float | None, str | None]
+Kind: TypeAlias = "tuple[float | None, str | None]"
 """Total memory in GiB as torch reports it, and product."""
 
 

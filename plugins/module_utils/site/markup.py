@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from html import escape
+from typing import TypeAlias
 
 VOID = frozenset({"meta", "rect", "path", "line", "br"})
 
@@ -16,7 +17,7 @@ class Html(str):
     __slots__ = ()
 
 
-Child = str | Html | None
+Child: TypeAlias = "str | Html | None"
 
 
 def join(children: tuple[Child, ...] | list[Html] | list[Child]) -> Html:
