@@ -221,7 +221,7 @@ def _healthy(app: Mapping[str, Any], _target: Target, _seen: Seen) -> Verdict | 
     return Waiting(Phase.HEALTH, f"health {health.get('status') or 'not known yet'}{detail}")
 
 
-Question = Callable[[Mapping[str, Any], Target, Seen], Verdict | None]
+Question: TypeAlias = "Callable[[Mapping[str, Any], Target, Seen], Verdict | None]"
 QUESTIONS: tuple[Question, ...] = (
     _leaving,
     _refreshed,
