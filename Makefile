@@ -37,17 +37,30 @@ endif
 		$(BIN)/ansible-playbook playbooks/site.yml --inventory $(INVENTORY) $(ARGS)
 
 .PHONY: test
-test: $(VENV)/.installed ## Run the whole test suite (starts the sandbox when it is needed)
-	@$(BIN)/coverage run -m pytest $(ARGS)
-	@$(BIN)/coverage report --format=total | sed 's/^/branch coverage of plugins: /; s/$$/ %/'
+test: $(VENV)/.installed ## Run the whole test suite against sandboxes of its own
+	@$(SANDBOX) binaries
+	@SANDBOX_TESTS=1 $(BIN)/pytest --numprocesses 2 --dist loadfile --cov --cov-report= $(ARGS)
+	@$(BIN)/coverage report --include='plugins/module_utils/*' --skip-covered --fail-under=95
 
 .PHONY: lint
 lint: $(VENV)/.installed ## Run every static check
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy -p ansible_collections.inferops.vllm.plugins.module_utils
+	@$(BIN)/mypy -p sandbox
 	@$(BIN)/yamllint --strict .
-	@$(BIN)/ansible-lint --offline --profile production
+	@$(BIN)/ansible-lint --offline --profile production -q
+	@$(BIN)/antsibull-changelog lint
+	@$(BIN)/antsibull-docs lint-collection-docs --plugin-docs .
+
+.PHONY: real-vllm
+real-vllm: $(VENV)/.installed ## Start a real vLLM on this CPU with what we emit, and prove it (its own 6 GB venv)
+	@$(BIN)/python -m tools.real_vllm install
+	@REAL_VLLM=1 $(BIN)/pytest tests/real_vllm $(ARGS)
+
+.PHONY: dist
+dist: $(VENV)/.installed ## Build the collection
+	@$(BIN)/ansible-galaxy collection build --force --output-path dist
 
 .PHONY: sandbox-up sandbox-down sandbox-reset sandbox-status sandbox-env
 sandbox-up: $(VENV)/.installed ## Start the rehearsal cluster of PROFILE (bare_metal or vgpu)

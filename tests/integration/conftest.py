@@ -23,7 +23,8 @@ import pytest
 from ansible_collections.inferops.vllm.plugins.module_utils.cluster import Cluster
 
 ROOT = Path(__file__).parents[2]
-STATES = Path(os.environ.get("SANDBOX_TEST_STATE") or ROOT / ".cache" / "sandbox-tests")
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "main")
+STATES = Path(os.environ.get("SANDBOX_TEST_STATE") or ROOT / ".cache" / "sandbox-tests") / WORKER
 RECAP = re.compile(r"^\S+ +: ok=(\d+) +changed=(\d+) +unreachable=(\d+) +failed=(\d+)", re.MULTILINE)
 START_SECONDS = 3600
 PLAY_SECONDS = 300

@@ -9,11 +9,10 @@ comes only with the end of a budget is no reason.
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -28,9 +27,10 @@ from ansible_collections.inferops.vllm.plugins.module_utils.argocd.wait import B
 from ansible_collections.inferops.vllm.plugins.module_utils.cluster import Cluster, path_of
 from ansible_collections.inferops.vllm.plugins.module_utils.findings import Finding, Refusal
 
+from tests.integration.conftest import Sandbox
+
 pytestmark = pytest.mark.sandbox
 
-ROOT = Path(__file__).resolve().parents[2]
 SERVER = "https://kubernetes.default.svc"
 BUDGETS = Budgets(refresh=15, sync=60, health=60)
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
@@ -135,23 +135,13 @@ def git(folder: Path, *arguments: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def state() -> dict[str, Any]:
-    root = Path(os.environ.get("SANDBOX_STATE") or ROOT / ".cache" / "sandbox" / "bare_metal")
-    try:
-        found: dict[str, Any] = json.loads((root / "state.json").read_text(encoding="utf-8"))
-    except OSError:
-        pytest.skip(f"no sandbox in {root}: make sandbox-up")
-    return found
+def state(sandbox_of: Callable[[str], Sandbox]) -> dict[str, Any]:
+    return sandbox_of("bare_metal").state
 
 
 @pytest.fixture(scope="module")
-def cluster(state: dict[str, Any]) -> Cluster:
-    made = Cluster.connect({"kubeconfig": state["kubeconfig"]})
-    try:
-        made.text("/readyz")
-    except ApiError as error:
-        pytest.skip(f"the sandbox does not answer: {error}")
-    return made
+def cluster(sandbox_of: Callable[[str], Sandbox]) -> Cluster:
+    return sandbox_of("bare_metal").cluster
 
 
 @pytest.fixture
