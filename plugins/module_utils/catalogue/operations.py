@@ -80,20 +80,4 @@ ENTRIES: tuple[Entry, ...] = (
         cause="A missing right, a repository or cluster that cannot be reached, or an inventory that is refused.",
         fix="Mend what the message names and run the report again.",
     ),
-    Entry(
-        code="operations-remove-unconfirmed",
-        severity=Severity.FATAL,
-        title="The removal was not confirmed",
-        symptom="The play stops before it deletes anything.",
-        cause="remove_confirm is not the name of the site.",
-        fix="Add -e remove_confirm=<name of the site>, with --limit where the inventory has several.",
-    ),
-    Entry(
-        code="operations-remove-parent",
-        severity=Severity.FATAL,
-        title="The app-of-apps still lists the application",
-        symptom="The play stops before it deletes anything.",
-        cause="The parent Application would write it again at once. The file is yours, so no entry is taken out of it.",
-        fix="Take the entry out of the app-of-apps values by a commit of your own, then run the removal again.",
-    ),
 )

@@ -1,0 +1,49 @@
+# Copyright (c) 2026, The inferops.vllm maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Judge what was read about a site, and write it down; or sum up the sites of a play."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.inferops.vllm.plugins.action.site_report import FILE_NAME, _write
+from ansible_collections.inferops.vllm.plugins.module_utils.findings import refuse
+from ansible_collections.inferops.vllm.plugins.module_utils.site import drift
+from ansible_collections.inferops.vllm.plugins.plugin_utils.action import FindingsAction
+
+
+class ActionModule(FindingsAction):
+    """The action plugin of inferops.vllm.drift_report."""
+
+    MODULE = "drift_report"
+
+    def perform(self, options: dict[str, Any]) -> dict[str, Any]:
+        """A document and its table."""
+        if options["sites"]:
+            return {"lines": drift.fleet_lines(options["sites"])}
+        site = options["site"] or ""
+        if not FILE_NAME.fullmatch(site):
+            message = "a site's name is a file name here: letters, digits, dots, hyphens, underscores"
+            raise refuse("serving-report-input-invalid", f"site {site[:60]!r}", message)
+        generated = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        document = drift.document(site, generated, options["results"])
+        path = str(Path(options["directory"]) / f"{site}-drift.json")
+        if not self.check_mode:
+            _write(Path(path), json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+        findings = [drift.Row(**row).finding for row in document["rows"]]
+        # The table says the same in one place; findings stay for programs.
+        return {
+            "document": document,
+            "path": path,
+            "lines": drift.lines_of(document),
+            "drifts": findings_dicts(findings),
+        }
+
+
+def findings_dicts(findings: list[Any]) -> list[dict[str, str]]:
+    """Plain data."""
+    return [one.to_dict() for one in findings]
