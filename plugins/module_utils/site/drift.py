@@ -115,7 +115,9 @@ def _refused(result: Result) -> str:
     if "answers" in result:
         return ""
     fatal = [f"{f['code']}: {f['message']}" for f in result.get("findings") or () if f.get("severity") == "fatal"]
-    return fatal[0] if fatal else ""
+    if fatal:
+        return fatal[0]
+    return "could not be read, because something before it could not" if result.get("failed") else ""
 
 
 def _values(results: Mapping[str, Result]) -> Iterator[Row]:
