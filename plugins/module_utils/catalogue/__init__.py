@@ -8,6 +8,7 @@ from __future__ import annotations
 from ..findings import Entry
 from . import (
     argocd,
+    awx,
     engine,
     gitops,
     gpu,
@@ -37,6 +38,7 @@ AREAS: dict[str, tuple[Entry, ...]] = {
         argocd,
         serving,
         operations,
+        awx,
         internal,
     )
 }
