@@ -25,6 +25,7 @@ from ansible_collections.inferops.vllm.plugins.module_utils.sealing.certificate 
     load,
 )
 from ansible_collections.inferops.vllm.plugins.module_utils.sealing.decide import Evidence, Policy
+from ansible_collections.inferops.vllm.plugins.module_utils.sealing.guard import neighbour_findings
 from ansible_collections.inferops.vllm.plugins.module_utils.sealing.manifest import SealedFile
 from ansible_collections.inferops.vllm.plugins.module_utils.sealing.sealer import Outcome, seal_all
 from ansible_collections.inferops.vllm.plugins.module_utils.sealing.tags import Tagger
@@ -64,6 +65,7 @@ class ActionModule(FindingsAction):
         certificate = _certificate(options, cluster, now)
         policy = Policy(Tagger(key), options["reseal"], options["on_unknown"], options["purge"])
         before = self._before(options, wanted)
+        raise_if_fatal(neighbour_findings(before, {one.path: one.namespace for one in wanted}))
         witness = _Witness(options, cluster)
         outcome = seal_all(wanted, before, certificate, policy, witness)
         if options["write"] and not self.check_mode:

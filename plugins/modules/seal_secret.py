@@ -112,6 +112,9 @@ options:
     description:
       - The present content of the files, by path; what is not in it does not exist yet. Use it with the
         content that an earlier task read from the remote repository.
+      - Other files of the same application's folder that are given here are looked at too. A plaintext Secret, or a
+        sealed file that is empty, JSON or meant for another namespace, is refused, because Argo CD applies the folder
+        as a whole.
     type: dict
   existing_dir:
     description:

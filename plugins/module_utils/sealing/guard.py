@@ -72,6 +72,25 @@ def file_findings(path: str, text: str, namespaces: Mapping[str, str] | None = N
     return _sealed_findings(path, text, namespaces or {})
 
 
+def neighbour_findings(existing: Mapping[str, str], ours: Mapping[str, str]) -> list[Finding]:
+    """What is wrong with the other files of the applications that ``ours`` (path: namespace) lie in.
+
+    Argo CD applies a whole folder: a neighbour that it cannot apply fails the sync of our files too.
+    """
+    namespaces = {_application(path): namespace for path, namespace in ours.items() if namespace}
+    others = {
+        path: text
+        for path, text in existing.items()
+        if path not in ours and any(path.startswith(folder + "/") for folder in namespaces)
+    }
+    return check(others, namespaces=namespaces) if others else []
+
+
+def _application(path: str) -> str:
+    folder = PurePosixPath(path).parent
+    return str(folder.parent if folder.name == "templates" else folder)
+
+
 def probes_of(paths: Iterable[str]) -> list[str]:
     """Paths where a plaintext secret could come to lie, for the application folders that occur in ``paths``."""
     folders = sorted({match[0] for path in paths if (match := APP_FOLDER.match(path))})

@@ -156,3 +156,28 @@ def test_no_repository_is_no_green(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("PATH", "/nonexistent")
     with pytest.raises(Refusal, match="FileNotFoundError"):
         precommit.repository_findings(str(tmp_path), everything=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        (
+            "openwebui.yaml",
+            "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\nstringData: {KEY: b}\n",
+            "plaintext-secret",
+        ),
+        ("sealed-extra.yaml", "", "file-empty"),
+        ("sealed-openwebui.yaml", GOOD.replace("vllm", "openwebui"), "misplaced"),
+        ("sealed-other.yaml", GOOD, None),
+        ("values.yaml", "", None),
+    ],
+)
+def test_neighbours_of_our_files_are_looked_at(name: str, text: str, expected: str | None) -> None:
+    path = f"applications/vllm/templates/{name}"
+    found = guard.neighbour_findings({path: text, PATH: ""}, {PATH: "vllm"})
+    assert [(f.code, f.subject) for f in found] == ([(f"sealing-{expected}", path)] if expected else [])
+
+
+def test_files_of_other_applications_are_not_ours_to_judge() -> None:
+    assert guard.neighbour_findings({"applications/openwebui/sealed-a.yaml": ""}, {PATH: "vllm"}) == []
+    assert guard.neighbour_findings({PATH: ""}, {PATH: "vllm"}) == [], "our own file is sealed again"
