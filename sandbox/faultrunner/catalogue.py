@@ -26,10 +26,11 @@ class CatalogueError(Exception):
 class Fault:
     """One broken state and what must be said about it.
 
-    ``code`` empty: the site is healthy and nothing above info may be said. ``subject`` is a regular expression that the
-    finding's subject and message match. ``when`` is ``before_commit`` (the branch must not move) or
-    ``gate: <stage>``. ``budget``: seconds from the last good step to the refusal. ``models`` changes entries of the
-    inventory's ``vllm_models``, by name; null removes one.
+    ``code`` empty: the site is healthy and nothing above info may be said, or (``healed``) the run itself repairs it.
+    ``subject`` is a regular expression that the finding's subject and message match; ``warning`` is a warning that
+    must tell the cause beside it. ``when`` is ``before_commit`` (the branch must not move) or ``gate: <stage>``.
+    ``budget``: seconds from the last good step to the refusal. ``models`` changes entries of the inventory's
+    ``vllm_models``, by name; null removes one.
     """
 
     name: str
@@ -37,6 +38,8 @@ class Fault:
     code: str
     subject: str
     when: str
+    warning: str = ""
+    healed: bool = False
     budget: float = 10.0
     variables: Mapping[str, Any] = field(default_factory=dict)
     models: Mapping[str, Any] = field(default_factory=dict)
@@ -53,7 +56,9 @@ class Fault:
 def read_all(folder: Path = FOLDER) -> tuple[Fault, ...]:
     """Every fault: first what leaves the site alone, then what a second run must repair."""
     faults = [read(path) for path in sorted(folder.glob("*.yaml"))]
-    return tuple(sorted(faults, key=lambda fault: (bool(fault.code), fault.when != BEFORE_COMMIT, fault.name)))
+    return tuple(
+        sorted(faults, key=lambda fault: (bool(fault.code or fault.healed), fault.when != BEFORE_COMMIT, fault.name))
+    )
 
 
 def read(path: Path) -> Fault:
@@ -62,7 +67,7 @@ def read(path: Path) -> Fault:
     known = {"title", "expect", "when", "budget", "vars", "models", "env", "break", "mend"}
     _known(path, page, known)
     expect = page.get("expect") or {}
-    _known(path, expect, {"code", "subject"})
+    _known(path, expect, {"code", "subject", "warning", "healed"})
     steps = (*page.get("break", ()), *page.get("mend", ()))
     for step in steps:
         _known(path, step, STEPS)
@@ -75,6 +80,8 @@ def read(path: Path) -> Fault:
         code=expect.get("code", ""),
         subject=expect.get("subject", ""),
         when=when,
+        warning=expect.get("warning", ""),
+        healed=expect.get("healed", False),
         budget=float(page.get("budget", 10)),
         variables=page.get("vars", {}),
         models=page.get("models", {}),

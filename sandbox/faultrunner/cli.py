@@ -148,7 +148,7 @@ def mend(site: Site, fault: Fault, undo: Sequence[Undo]) -> None:
 def show(verdict: Verdict, *, verbose: bool) -> None:
     """A line a fault; what was wrong, under it."""
     mark = "×" if verdict.wrong else "√"
-    told = verdict.fault.code or "nothing above info"
+    told = verdict.fault.code or ("repaired" if verdict.fault.healed else "nothing above info")
     back = {True: ", then converged", False: ", then NOT converged", None: ""}[verdict.converged]
     print(f"{mark} {verdict.fault.name}: {told} after {verdict.seconds:.1f} s{back}", flush=True)
     for text in verdict.wrong:

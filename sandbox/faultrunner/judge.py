@@ -41,7 +41,7 @@ def exits_zero(case: Case) -> str:
 
 def is_quiet(case: Case) -> str:
     """A healthy site has no finding above info."""
-    said = case.played.fatal + case.played.warnings
+    said = [] if case.fault.healed else case.played.fatal + case.played.warnings
     return f"a healthy site is told: {said}" if said else ""
 
 
@@ -66,6 +66,12 @@ def names_the_object(case: Case) -> str:
     said = [text for code, text in case.played.fatal if code == case.fault.code]
     found = any(re.search(case.fault.subject, text) for text in said)
     return "" if found or not said else f"{case.fault.subject!r} does not match {said}"
+
+
+def tells_the_cause(case: Case) -> str:
+    """The warning that explains the refusal is printed too."""
+    said = [code for code, _ in case.played.warnings]
+    return "" if not case.fault.warning or case.fault.warning in said else f"no warning {case.fault.warning}: {said}"
 
 
 def prints_a_fix(case: Case) -> str:
@@ -100,6 +106,7 @@ BROKEN: tuple[Check, ...] = (
     exits_otherwise,
     says_its_code_only,
     names_the_object,
+    tells_the_cause,
     prints_a_fix,
     has_no_traceback,
     refuses_in_time,

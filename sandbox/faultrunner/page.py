@@ -20,7 +20,11 @@ def table(verdicts: Iterable[Any]) -> str:
     rows = ["| fault | finding | refused | seconds | result |", "|---|---|---|---|---|"]
     for verdict in verdicts:
         fault = verdict.fault
-        code = f"[{fault.code}](findings.md#{fault.code})" if fault.code else "none"
+        code = (
+            f"[{fault.code}](findings.md#{fault.code})"
+            if fault.code
+            else ("repaired by the run" if fault.healed else "none")
+        )
         where = f"at the gate of {fault.stage}" if fault.stage else "before anything is committed"
         result = "failed" if verdict.wrong else "passed"
         rows.append(f"| {fault.title} | {code} | {where if fault.code else '–'} | {verdict.seconds:.1f} | {result} |")
