@@ -217,7 +217,7 @@ def test_the_diff_of_a_real_repository_is_one_that_its_owners_would_accept(
         "vllm_take_over": True,
     }
     played = play(fresh("bare_metal"), tmp_path, "--check", "--diff", "-e", json.dumps(settings))
-    parts = played.text.split("--- a/")
+    parts = played.text.split("--- before: a/")
     ours = [part for part in parts if part.startswith(PARENT)]
     assert len(ours) >= 1, played.text
     for part in ours:
