@@ -41,8 +41,9 @@ class ActionModule(FindingsAction):
             if not workloads.deployed(expected, listed):
                 return _outcome(expected, listed, Proof(findings=[self._not_deployed(options)]))
             proof = self._prove(site, models, options)
-            # Listed again: what the proof waited for has become ready in the meantime.
-            return _outcome(expected, site.listed(expected), proof)
+            if proof.waited or workloads.check(expected, listed):
+                listed = site.listed(expected)  # what was not ready may have become so in the meantime
+            return _outcome(expected, listed, proof)
         except ApiError as error:
             raise Refusal([error.finding()]) from None
 

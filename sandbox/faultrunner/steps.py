@@ -10,7 +10,7 @@ import re
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from string import Template
@@ -215,7 +215,7 @@ def hook(site: Site, wish: Mapping[str, str]) -> Undo:
         path.write_text(script, "utf-8")
         path.chmod(0o755)
         paths.append(path)
-    return lambda: [path.unlink(missing_ok=True) for path in paths]
+    return lambda: _remove(paths)
 
 
 def file(site: Site, wish: Mapping[str, str]) -> Undo:
@@ -225,7 +225,12 @@ def file(site: Site, wish: Mapping[str, str]) -> Undo:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, "utf-8")
         path.chmod(0o600)
-    return lambda: [(site.work / name).unlink(missing_ok=True) for name in wish]
+    return lambda: _remove(site.work / name for name in wish)
+
+
+def _remove(paths: Iterable[Path]) -> None:
+    for path in paths:
+        path.unlink(missing_ok=True)
 
 
 def certificate(site: Site, wish: Mapping[str, Any]) -> Undo:

@@ -21,17 +21,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 TOKEN = "standin-token-0123456789"
 ENCRYPTED = "$encrypted$"
-PROMPTS = [
-    "ask_variables_on_launch",
-    "ask_limit_on_launch",
-    "ask_inventory_on_launch",
-    "ask_scm_branch_on_launch",
-    "ask_tags_on_launch",
-    "ask_skip_tags_on_launch",
-    "ask_job_type_on_launch",
-    "ask_diff_mode_on_launch",
-    "ask_credential_on_launch",
-]
+PROMPTED = "variables limit inventory scm_branch tags skip_tags job_type diff_mode credential"
+PROMPTS = [f"ask_{what}_on_launch" for what in PROMPTED.split()]
 TEXT, FLAG, WHOLE, MAPPING = str, bool, int, dict
 
 SCHEMA: dict[str, dict[str, Any]] = {
@@ -211,7 +202,7 @@ class Awx:
         if sub == "create_approval_template":
             return self._approval(kind, number, body)
         if sub:
-            return self._list(method, (kind, number, sub), body)
+            return self._list(method, (kind, number, sub), query, body)
         if method == "PATCH":
             self._write(kind, number, body)
         return 200, self._shown(kind, number)
@@ -227,7 +218,7 @@ class Awx:
                 for number, one in self.objects[kind].items()
                 if all(str(one.get(name)) == value for name, value in wanted.items())
             ]
-            return 200, page([self._shown(kind, number) for number in numbers])
+            return 200, page([self._shown(kind, number) for number in numbers], query)
         for name in ("identifier" if "identifier" in SCHEMA[kind] else "name", *REQUIRED.get(kind, ())):
             if body.get(name) in (None, ""):
                 raise Refused(400, {name: ["This field is required."]})
@@ -318,13 +309,13 @@ class Awx:
         self.objects[kind][number]["approval"] = body["name"]
         return 201, {}
 
-    def _list(self, method: str, place: tuple[str, int, str], body: Any) -> tuple[int, Any]:
+    def _list(self, method: str, place: tuple[str, int, str], query: Mapping[str, str], body: Any) -> tuple[int, Any]:
         target = LISTS.get((place[0], place[2]))
         if target is None:
             raise Refused(404, {"detail": "Not found."})
         members = self.lists.setdefault(place, [])
         if method == "GET":
-            return 200, page([self._shown(target, number) for number in members])
+            return 200, page([self._shown(target, number) for number in members], query)
         if set(body) - {"id", "disassociate"} or body["id"] not in self.objects[target]:
             raise Refused(400, {"msg": "Wrong association."})
         if body.get("disassociate"):
@@ -341,8 +332,11 @@ class Awx:
                 raise Refused(400, {"error": "Cannot assign multiple credentials of one type."})
 
 
-def page(results: list[dict[str, Any]]) -> dict[str, Any]:
-    return {"count": len(results), "next": None, "previous": None, "results": results}
+def page(results: list[dict[str, Any]], query: Mapping[str, str]) -> dict[str, Any]:
+    size, number = min(int(query.get("page_size", 25)), 200), int(query.get("page", 1))
+    part = results[(number - 1) * size : number * size]
+    more = f"/api/v2/?page={number + 1}" if number * size < len(results) else None
+    return {"count": len(results), "next": more, "previous": None, "results": part}
 
 
 def handler_of(awx: Awx) -> type[BaseHTTPRequestHandler]:

@@ -74,7 +74,9 @@ def _object(key: Key, item: Mapping[str, Any], there: State, update_secrets: boo
     if found is None:
         yield Step("create", key, {kind.identity: key[2], **body})
     else:
-        changes = {name: value for name, value in body.items() if not _same(kind, name, value, found, update_secrets)}
+        if kind.name == "credentials" and "inputs" in body and not update_secrets:
+            body["inputs"] = _without_kept(body["inputs"], found)
+        changes = {name: value for name, value in body.items() if not _same(kind, name, value, found)}
         if changes:
             yield Step("update", key, changes, before={name: found.fields.get(name) for name in changes})
     if item.get("approval") and (found is None or found.approval != item["approval"]):
@@ -105,21 +107,19 @@ def _id(key: Key, name: Any, there: State) -> Any:
     return there[key].id if key in there else Ref(key)
 
 
-def _same(kind: Kind, name: str, value: Any, found: There, update_secrets: bool) -> bool:
+def _without_kept(inputs: Mapping[str, Any], found: There) -> dict[str, Any]:
+    """The inputs to send: secrets that AWX has already stay out."""
+    now = found.fields.get("inputs") or {}
+    return {name: value for name, value in inputs.items() if now.get(name) != ENCRYPTED}
+
+
+def _same(kind: Kind, name: str, value: Any, found: There) -> bool:
     now = found.fields.get(name)
     if kind.name == "credentials" and name == "inputs":
-        return all(_same_input(now or {}, one, given, update_secrets) for one, given in value.items())
+        return all((now or {}).get(one) == given for one, given in value.items())
     if name in kind.texts:
-        return bool(yaml.safe_load(value or "") == yaml.safe_load(now or "")) or not (value or now)
-    if isinstance(value, Ref):
-        return False
+        return bool(yaml.safe_load(value or "") == yaml.safe_load(now or ""))
     return bool(now == value)
-
-
-def _same_input(now: Mapping[str, Any], name: str, given: Any, update_secrets: bool) -> bool:
-    if now.get(name) == ENCRYPTED:
-        return not update_secrets
-    return bool(now.get(name) == given)
 
 
 def _associations(key: Key, item: Mapping[str, Any], there: State) -> Iterator[Step]:

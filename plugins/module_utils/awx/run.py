@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any, Protocol
 
 from ..findings import finding, raise_if_fatal, refuse
@@ -83,7 +84,13 @@ def _complete(client: Client, key: Key, found: dict[str, Any]) -> There:
 
 
 def _ids(client: Client, path: str) -> set[int]:
-    return {int(one["id"]) for one in client.get(path, page_size=PAGE)["results"]}
+    found: set[int] = set()
+    for page in count(1):
+        answer = client.get(path, page_size=PAGE, page=page)
+        found |= {int(one["id"]) for one in answer["results"]}
+        if not answer.get("next"):
+            break
+    return found
 
 
 @dataclass

@@ -10,6 +10,7 @@ import binascii
 import http.client
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, Protocol
 
 from ..api_error import ApiError
@@ -18,7 +19,7 @@ from ..findings import refuse
 from .diagnosis import Look, PodState, clean, look_at
 from .prober import Services, Unreachable
 from .requests import Model
-from .workloads import Expected, Listed, ready, terminating
+from .workloads import Expected, Listed, Object, ready, terminating
 
 LOG_LINES = 60
 DEFAULT_PORT = 8000
@@ -44,6 +45,8 @@ class LiveSite:
     def __init__(self, cluster: Api, namespace: str, release: str) -> None:
         self._cluster, self._namespace, self._names = cluster, namespace, Names(release)
         self._hidden: list[str] = []
+        self._seen = Listed()
+        self._values: dict[str, dict[str, Any]] = {}
 
     def _path(self, group: str, plural: str, name: str = "") -> str:
         return f"/{group}/namespaces/{self._namespace}/{plural}" + (f"/{name}" if name else "")
@@ -53,7 +56,7 @@ class LiveSite:
 
     def listed(self, expected: Expected) -> Listed:
         """The objects that :mod:`.workloads` checks. Raises :class:`ApiError`."""
-        return Listed(
+        self._seen = Listed(
             pods=self._list("api/v1", "pods"),
             claims=self._list("api/v1", "persistentvolumeclaims"),
             services=self._list("api/v1", "services"),
@@ -61,10 +64,12 @@ class LiveSite:
             secrets=[found for name in expected.secrets if (found := self._secret(name))],
             monitors=self._monitors(),
         )
+        return self._seen
 
     def _secret(self, name: str) -> dict[str, Any] | None:
         """A Secret without its values: only the names of its keys are kept."""
         found = self._cluster.find(self._path("api/v1", "secrets", name))
+        self._values[name] = found or {}
         return found and {"metadata": found["metadata"], "keys": sorted(found.get("data") or {})}
 
     def _monitors(self) -> list[dict[str, Any]] | None:
@@ -76,8 +81,11 @@ class LiveSite:
             raise
 
     def key(self, secret: str, key: str) -> str:
-        """The API key from the live Secret. Raises :class:`Refusal` when there is none that a client could send."""
-        found = self._cluster.find(self._path("api/v1", "secrets", secret))
+        """The API key from the Secret as it was just listed, else as it is now.
+
+        Raises :class:`Refusal` when there is none that a client could send.
+        """
+        found = self._values.pop(secret, None) or self._cluster.find(self._path("api/v1", "secrets", secret))
         subject = f"secret/{secret}"
         if found is None:
             raise refuse("serving-secret-missing", subject, "there is no such Secret")
@@ -104,18 +112,27 @@ class LiveSite:
         Raises :class:`Unreachable` when there is no such pod or the port-forward fails.
         """
         try:
-            found = self._cluster.find(self._path("api/v1", "services", service))
-            pod = self._pod_behind(service, found)
+            found, pods = self._behind(service)
+            pod = self._running(service, found, pods)
             port = target_port(found or {}, pod)
             with self._cluster.forward(self._namespace, pod["metadata"]["name"], port) as connection:
                 yield connection
         except ApiError as error:
             raise Unreachable(clean(f"{error.status or 'no answer'} {error.message}", self._hidden)) from None
 
-    def _pod_behind(self, service: str, found: Mapping[str, Any] | None) -> dict[str, Any]:
+    def _behind(self, service: str) -> tuple[Object | None, list[Object]]:
+        """A Service and its pods: the first time as they were just listed, later as they are now."""
+        seen, pods = self._seen.service(service), self._seen.behind(service)
+        if any(ready(pod) for pod in pods):
+            self._seen = replace(self._seen, services=[s for s in self._seen.services if s is not seen])
+            return seen, pods
+        found = self._cluster.find(self._path("api/v1", "services", service))
+        return found, list(self._pods(found or {}))
+
+    def _running(self, service: str, found: Object | None, pods: list[Object]) -> Object:
         if found is None:
             raise Unreachable("there is no such Service")
-        running = [pod for pod in self._pods(found) if (pod.get("status") or {}).get("phase") == "Running"]
+        running = [pod for pod in pods if (pod.get("status") or {}).get("phase") == "Running"]
         if not running:
             raise Unreachable(f"no pod runs behind service/{service}")
         return next((pod for pod in running if ready(pod)), running[0])

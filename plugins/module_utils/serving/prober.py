@@ -13,11 +13,11 @@ import http.client
 import json
 import time
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..findings import Finding, finding
+from .connections import Connect, Connections
 from .diagnosis import Attempt, Look, PodState, Reading, Scene, clean, diagnose
 from .endpoints import ENGINE, ROUTER, Open, endpoints_of, judge_open
 from .requests import (
@@ -40,8 +40,6 @@ REQUEST_SECONDS = 60.0
 """For one answer: a completion of 32 tokens takes seconds, a half-open connection takes for ever."""
 MAX_BYTES = 4 * 1024 * 1024
 CHUNK = 65536
-
-Connect = Callable[[str], AbstractContextManager[http.client.HTTPConnection]]
 
 
 class Unreachable(Exception):
@@ -73,6 +71,8 @@ class Proof:
     negatives: list[dict[str, Any]] = field(default_factory=list)
     open_endpoints: list[dict[str, str]] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    waited: bool = False
+    """Whether a model did not answer at once: what was read before is old by now."""
 
 
 @dataclass
@@ -119,6 +119,7 @@ class Prober:
         self._connect, self._services, self._key = connect, services, key
         self._look, self._progress, self._clock, self._sleep = look, progress, clock, sleep
         self._request_seconds = request_seconds
+        self._kept: Connections | None = None
 
     def prove(self, models: Sequence[Model], budget: float, *, open_endpoints: bool = True) -> Proof:
         """Wait up to ``budget`` seconds until every model answers its real request, then measure and try the negatives.
@@ -129,6 +130,12 @@ class Prober:
         if not models:
             proof.findings.append(finding("serving-no-models", "vllm_models", "there is no model to verify"))
             return proof
+        with Connections(self._connect) as self._kept:
+            self._prove(models, budget, open_endpoints, proof)
+        self._kept = None
+        return proof
+
+    def _prove(self, models: Sequence[Model], budget: float, open_endpoints: bool, proof: Proof) -> None:
         answering = self._wait(models, budget, proof)
         for model in answering:
             self._measure(model, proof)
@@ -137,14 +144,19 @@ class Prober:
             self._listing(answering, proof)
         if open_endpoints and answering:
             self._open(answering, proof)
-        return proof
 
     def ask(self, service: str, request: Request, credential: Credential = Credential.KEY) -> Attempt:
-        """One request on a connection of its own. Never raises for what the other side does."""
+        """One request, in a proof on the connection of the one before. Never raises for what the other side does."""
         started = self._clock()
+
+        def exchange(connection: http.client.HTTPConnection) -> Answer:
+            return self._exchange(connection, request, credential, started)
+
         try:
+            if self._kept:
+                return Attempt(self._kept.use(service, exchange))
             with self._connect(service) as connection:
-                return Attempt(self._exchange(connection, request, credential, started))
+                return Attempt(exchange(connection))
         except TimeoutError:
             return Attempt(failure=f"{service} gave no answer within {self._clock() - started:.0f} s")
         except (Unreachable, OSError, http.client.HTTPException) as error:
@@ -165,7 +177,7 @@ class Prober:
         return Answer(response.status, clean_body(text, self._key), round(self._clock() - sent, 3), server)
 
     def _headers(self, credential: Credential) -> dict[str, str]:
-        headers = {"Content-Type": "application/json", "Accept": "application/json", "Connection": "close"}
+        headers = {"Content-Type": "application/json", "Accept": "application/json"}
         token = {Credential.KEY: self._key, Credential.WRONG: WRONG_KEY}.get(credential)
         return {**headers, "Authorization": f"Bearer {token}"} if token else headers
 
@@ -198,6 +210,9 @@ class Prober:
                     proof.findings.append(_given_up(wait.model, reading, budget, wait.hopeless(self._clock())))
                     waiting.remove(wait)
             if waiting:
+                proof.waited = True
+                if self._kept:
+                    self._kept.close()  # the pod behind the Service may be another one next time
                 self._sleep(max(0.0, min(POLL_SECONDS, deadline - self._clock())))
         return [model for model in models if model in answering]
 
