@@ -13,8 +13,10 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import re
+import socket
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -37,6 +39,9 @@ PAGE = 500
 
 TIMEOUT_SECONDS = 30.0
 """For one request; waits are the callers' business."""
+
+LEAVE_SECONDS = 1.0
+"""For the other end of a port-forward to notice that we have finished."""
 
 FIELD_MANAGER = "inferops-vllm"
 
@@ -178,14 +183,14 @@ class Cluster:
                 self._configuration, "GET", url, query_params=[("ports", str(port))], headers=headers
             )
         except Exception as error:
-            raise ApiError(UNREACHABLE, "PortForwardFailed", _first_line(error), f"port-forward {pod}:{port}") from None
+            raise _forward_error(error, pod, port) from None
         connection = http.client.HTTPConnection("localhost", port, timeout=TIMEOUT_SECONDS)
         connection.sock = stream.socket(port)
         connection.sock.settimeout(TIMEOUT_SECONDS)
         try:
             yield connection
         finally:
-            connection.close()  # the forwarding thread sees the end of the socket and closes the stream itself
+            _leave(connection)
 
     def _send(
         self, method: str, path: str, query: Mapping[str, Any], body: str | None, content_type: str
@@ -231,6 +236,31 @@ def _api_error(request: str, status: int, body: bytes) -> ApiError:
         answer = {}
     message = str(answer.get("message") or body[:300].decode("utf-8", "replace"))
     return ApiError(status, str(answer.get("reason") or ""), message, request)
+
+
+def _leave(connection: http.client.HTTPConnection) -> None:
+    """Close our end; the forwarding thread sees that and closes the stream itself.
+
+    Unread data would reset the socket under the thread, which then dies with a stack trace on the console.
+    """
+    with suppress(OSError):
+        if connection.sock:
+            connection.sock.settimeout(LEAVE_SECONDS)
+            connection.sock.shutdown(socket.SHUT_WR)
+            while connection.sock.recv(1 << 16):
+                pass
+    connection.close()
+
+
+def _forward_error(error: Exception, pod: str, port: int) -> ApiError:
+    """The websocket library tells the API server's answer in one text: status, headers and body."""
+    text = str(getattr(error, "reason", None) or error).replace("\\\\", "\\")  # the body is a repr of bytes
+    status = re.search(r"Handshake status (\d{3}) ([^-+]*)", text)
+    if not status:
+        return ApiError(UNREACHABLE, "PortForwardFailed", _first_line(error), f"port-forward {pod}:{port}")
+    said = re.search(r'"message":"((?:[^"\\]|\\.)*)"', text)
+    message = said[1].replace('\\"', '"') if said else status[0].strip()
+    return ApiError(int(status[1]), status[2].strip(), message, f"port-forward {pod}:{port}")
 
 
 def _dry(dry_run: bool) -> dict[str, str]:

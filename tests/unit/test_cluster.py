@@ -18,6 +18,7 @@ from ansible_collections.inferops.vllm.plugins.module_utils.api_error import Api
 from ansible_collections.inferops.vllm.plugins.module_utils.cluster import (
     PAGE,
     Cluster,
+    _forward_error,
     path_of,
     path_of_object,
 )
@@ -203,3 +204,14 @@ def test_awx_injects_a_token_and_no_verification(monkeypatch: pytest.MonkeyPatch
     cluster = Cluster.connect({})
     assert cluster.host == "https://api:6443"
     assert cluster._configuration.verify_ssl is False
+
+
+def test_a_refused_port_forward_names_the_right_that_is_missing() -> None:
+    said = (
+        'Handshake status 403 Forbidden -+-+- {\'audit-id\': \'1\'} -+-+- b\'{"kind":"Status","message":"pods '
+        '\\\\"p\\\\" is forbidden: User \\\\"x\\\\" cannot create resource \\\\"pods/portforward\\\\"","code":403}\''
+    )
+    error = _forward_error(RuntimeError(said), "p", 8000)
+    assert (error.status, error.finding().code) == (403, "cluster-forbidden")
+    assert error.message == 'pods "p" is forbidden: User "x" cannot create resource "pods/portforward"'
+    assert _forward_error(RuntimeError("Handshake status 502 Bad -+-+- x"), "p", 1).status == 502

@@ -249,14 +249,15 @@ def _crash(evidence: Evidence, pod: Mapping[str, Any], status: Mapping[str, Any]
     log = evidence.logs.get(pod["metadata"]["name"], "")
     often = int(status.get("restartCount") or 0) >= CRASHES_THAT_CONVINCE
     if ended.get("reason") == "OOMKilled":
-        return Reason(finding("argocd-pod-out-of-memory", subject, "the kernel killed it (OOMKilled)"), True, settle=30)
+        killed = finding("argocd-pod-out-of-memory", subject, "the kernel killed it (OOMKilled)")
+        return Reason(killed, True, settle=0 if often else 30)
     known = _match(LOG_TEXTS, log)
     if known:
         return Reason(finding(known.code, subject, last_words(log, known)), True)
     probe = next((e for e in evidence.events_of(pod) if "startup probe" in e.get("message", "").lower()), None)
     if probe:
         return Reason(finding("argocd-startup-budget-exceeded", subject, _clean(probe["message"])), often)
-    words = last_words(log) or f"exit code {ended.get('exitCode', 'unknown')}, no log"
+    words = f"exit code {ended.get('exitCode', 'unknown')}, {last_words(log) or 'no log'}"
     return Reason(finding("argocd-pod-crashing", subject, f"restarted {status['restartCount']} times: {words}"), often)
 
 

@@ -109,7 +109,8 @@ class LiveSite:
     def connect(self, service: str) -> Iterator[http.client.HTTPConnection]:
         """A connection to a pod behind the Service: a ready one, else one that runs.
 
-        Raises :class:`Unreachable` when there is no such pod or the port-forward fails.
+        Raises :class:`Unreachable` when there is no such pod or the port-forward fails, :class:`ApiError` when the
+        right to it is missing.
         """
         try:
             found, pods = self._behind(service)
@@ -118,6 +119,8 @@ class LiveSite:
             with self._cluster.forward(self._namespace, pod["metadata"]["name"], port) as connection:
                 yield connection
         except ApiError as error:
+            if error.status == http.client.FORBIDDEN:
+                raise  # a right is missing: no waiting gives it, and no model is at fault
             raise Unreachable(clean(f"{error.status or 'no answer'} {error.message}", self._hidden)) from None
 
     def _behind(self, service: str) -> tuple[Object | None, list[Object]]:

@@ -108,3 +108,22 @@ def test_secrets_are_masked(text: str) -> None:
 )
 def test_what_is_no_secret_stays(text: str) -> None:
     assert without_secrets(text) == text
+
+
+@pytest.mark.parametrize(("restarts", "settle"), [(1, 30), (3, 0)])
+def test_a_container_killed_for_memory_again_and_again_convinces_at_once(restarts: int, settle: int) -> None:
+    case = yaml.safe_load((CORPUS / "oom-killed.yaml").read_text("utf-8"))
+    case["objects"][2]["status"]["containerStatuses"][0]["restartCount"] = restarts
+    cluster, live = site(case)
+    reason = find_reason(collect_evidence(cluster, live))
+    assert reason is not None
+    assert (reason.terminal, reason.settle) == (True, settle)
+
+
+def test_a_crash_tells_its_exit_code_beside_its_last_words() -> None:
+    case = yaml.safe_load((CORPUS / "crashes-often.yaml").read_text("utf-8"))
+    case["logs"] = {"vllm-instruct-1-x": "something unheard of\n"}
+    cluster, live = site(case)
+    reason = find_reason(collect_evidence(cluster, live))
+    assert reason is not None
+    assert "exit code 1, something unheard of" in reason.finding.message

@@ -144,3 +144,13 @@ def test_a_look_that_is_not_allowed_says_so() -> None:
 )
 def test_target_port(ports: list, containers: list, port: int) -> None:
     assert target_port({"spec": {"ports": ports}}, {"spec": {"containers": containers}}) == port
+
+
+def test_a_missing_right_to_forward_is_not_the_models_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_unused: object) -> object:
+        raise ApiError(403, "Forbidden", 'cannot create resource "pods/portforward"', "port-forward")
+
+    there = live(objects())
+    monkeypatch.setattr(there._cluster, "forward", refused)
+    with pytest.raises(ApiError, match="pods/portforward"), there.connect("vllm-router-service"):
+        pass
