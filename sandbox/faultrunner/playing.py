@@ -25,7 +25,7 @@ INVENTORY = ROOT / "inventories" / "sandbox" / "group_vars" / "all" / "main.yml"
 FATAL = re.compile(r"^\s*× ([a-z0-9]+(?:-[a-z0-9]+)+): (.+)$", re.MULTILINE)
 WARNING = re.compile(r"^\s*‼ (?:\S+: )?([a-z0-9]+(?:-[a-z0-9]+)+): (.+)$", re.MULTILINE)
 GOOD_STEP = re.compile(r"^\s+[√*] \S+: .*\([0-9.]+ s\)$")
-SHORT = {"smoke": 20, "sync": 20, "load": 30, "answer": 10}
+SHORT = {"smoke": 20, "sync": 20, "load": 90, "answer": 10}
 """Budgets of the gates in seconds: what is broken for good is to be said at once, not when they are over."""
 
 

@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from sandbox.runner import lifecycle
 from sandbox.runner.api import Api, path_of
+from sandbox.runner.errors import SandboxError
 from sandbox.runner.programs import HERE
 from sandbox.runner.state import State
 
@@ -162,7 +163,10 @@ def stop(site: Site, names: list[str]) -> Undo:
 
 
 def pods(site: Site, wish: Mapping[str, Any]) -> Undo:
-    """Let every new pod with ``labels`` carry ``annotations``, and make the present ones anew."""
+    """Let every new pod with ``labels`` carry ``annotations``, and make the present ones anew.
+
+    ``event``: a kubelet's word about each of them.
+    """
     policy, binding = yaml.safe_load_all((HERE / "manifests" / "fault-policy.yaml").read_text("utf-8"))
     policy["spec"]["matchConstraints"]["objectSelector"] = {"matchLabels": wish["labels"]}
     pairs = ", ".join(f"{json.dumps(key)}: {json.dumps(value)}" for key, value in wish["annotations"].items())
@@ -170,7 +174,10 @@ def pods(site: Site, wish: Mapping[str, Any]) -> Undo:
     policy["spec"]["mutations"][0]["applyConfiguration"]["expression"] = expression
     for manifest in (policy, binding):
         site.api.apply(path_of_policy(manifest), manifest)
-    again(site, wish, broken=True)
+    made = again(site, wish, broken=True)
+    if "event" in wish:
+        for pod in made:
+            tell(site, pod, wish["event"])
 
     def undo() -> None:
         for manifest in (binding, policy):
@@ -189,7 +196,7 @@ def _plural(found: re.Match[str]) -> str:
     return f"mutatingadmissionpolic{'ybindings' if found[1] else 'ies'}/"
 
 
-def again(site: Site, wish: Mapping[str, Any], *, broken: bool) -> None:
+def again(site: Site, wish: Mapping[str, Any], *, broken: bool) -> list[dict[str, Any]]:
     """Delete pods until the new ones are as wanted: the API server learns of a policy a moment later."""
     selector = ",".join(f"{key}%3D{value}" for key, value in wish["labels"].items())
     path = f"/api/v1/namespaces/{wish.get('namespace', 'vllm')}/pods"
@@ -200,10 +207,27 @@ def again(site: Site, wish: Mapping[str, Any], *, broken: bool) -> None:
         live = [pod for pod in found if not pod["metadata"].get("deletionTimestamp")]
         wrong = [pod for pod in live if (mark in pod["metadata"].get("annotations", {})) != broken]
         if live and not wrong:
-            return
+            return live
         for pod in wrong:
             site.api.delete(f"{path}/{pod['metadata']['name']}?gracePeriodSeconds=0")
         time.sleep(0.3)
+    raise SandboxError(f"pods {wish['labels']} did not become as wanted within {POLICY_SECONDS:.0f} s")
+
+
+def tell(site: Site, pod: Mapping[str, Any], message: str) -> None:
+    """An event about a pod, as its kubelet would write it."""
+    about = pod["metadata"]
+    event = {
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": {"name": f"{about['name']}.fault", "namespace": about["namespace"]},
+        "involvedObject": {"kind": "Pod", "name": about["name"], "namespace": about["namespace"], "uid": about["uid"]},
+        "reason": "Killing",
+        "message": message,
+        "type": "Warning",
+        "lastTimestamp": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+    }
+    site.api.create(f"/api/v1/namespaces/{about['namespace']}/events", event)
 
 
 def hook(site: Site, wish: Mapping[str, str]) -> Undo:

@@ -93,7 +93,7 @@ def test_drift_account_sees_no_drift(sandbox: Sandbox, site: tuple[Played, dict[
         ("role/inferops-site -n argocd", "applications", "get"),
         ("role/inferops-site -n argocd", "applications", "patch"),
         ("role/inferops-site -n vllm", "secrets", "get"),
-        ("role/inferops-site -n vllm", "pods", "list"),
+        ("role/inferops-site -n vllm", "services", "list"),
         ("role/inferops-site -n vllm", "pods/portforward", "create"),
     ],
 )
