@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -217,8 +218,8 @@ def test_the_diff_of_a_real_repository_is_one_that_its_owners_would_accept(
         "vllm_take_over": True,
     }
     played = play(fresh("bare_metal"), tmp_path, "--check", "--diff", "-e", json.dumps(settings))
-    parts = played.text.split("--- before: a/")
-    ours = [part for part in parts if part.startswith(PARENT)]
+    parts = re.split(r"^--- before: ", played.text, flags=re.MULTILINE)
+    ours = [part for part in parts if part.startswith(f"a/{PARENT}")]
     assert len(ours) >= 1, played.text
     for part in ours:
         body = part.partition("+++")[2].partition("\n")[2]

@@ -22,6 +22,7 @@ from ..cluster import path_of
 from ..findings import refuse
 
 POLL_SECONDS = 0.5
+UNDER_WAY = ("Running", "Terminating")
 Steps = Sequence[Mapping[str, Any]]
 
 
@@ -95,7 +96,12 @@ def _gone(cluster: Any, path: str, uid: str) -> bool:
 
 
 def _compared(app: Mapping[str, Any], revision: str) -> bool:
-    """Compared at the commit, and no operation that began before is still under way."""
-    phase = ((app.get("status") or {}).get("operationState") or {}).get("phase")
-    busy = bool(app.get("operation")) or phase in ("Running", "Terminating")
-    return not refresh_pending(app) and compared_revision(app) == revision and not busy
+    """Compared at the commit, and nobody is syncing another one.
+
+    A sync of this commit may be under way: a parent Application resumes what is paused, and the sync then retries until
+    the way is free.
+    """
+    state = (app.get("status") or {}).get("operationState") or {}
+    asked = [app.get("operation"), state.get("operation") if state.get("phase") in UNDER_WAY else None]
+    others = [one for one in asked if one and (one.get("sync") or {}).get("revision") != revision]
+    return not refresh_pending(app) and compared_revision(app) == revision and not others

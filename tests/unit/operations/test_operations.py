@@ -289,9 +289,17 @@ def test_without_an_application_there_is_nothing_to_pause() -> None:
     assert cluster.patches == []
 
 
-@pytest.mark.parametrize("live", [app("older"), app(operationState={"phase": "Running"})])
+OLDER = {"sync": {"revision": "c0"}}
+
+
+@pytest.mark.parametrize("live", [app("older"), app(operationState={"phase": "Running", "operation": OLDER})])
 def test_nothing_is_deleted_before_argo_cd_compared_and_syncing_resumes(live: dict[str, Any]) -> None:
     cluster = Cluster({APP: live, GONE: deployment()})
     refused("operations-way-blocked", lambda: make(cluster, Clock()))
     assert cluster.deleted == []
     assert automated(cluster) == [None, {"selfHeal": True}]
+
+
+def test_a_sync_of_the_commit_that_retries_is_not_waited_for() -> None:
+    live = app(operationState={"phase": "Running", "operation": {"sync": {"revision": "c1"}}})
+    assert make(Cluster({APP: live, GONE: deployment()}), Clock()) == [GONE]
