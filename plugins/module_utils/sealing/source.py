@@ -13,7 +13,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..api_error import ApiError
 from ..findings import Refusal, refuse
@@ -55,15 +55,16 @@ def read(certificate: str) -> tuple[str, str]:
 def fetch(cluster: Cluster, *, namespace: str = "", name: str = "") -> tuple[str, str]:
     """Text and source of the controller's newest certificate.
 
-    Tried in this order: the API server's service proxy with every name and port form in use, a port-forward to the
+    Tried in this order: the API server's service proxy with every name in use, a port-forward to the
     controller's pod, and the public half of the newest active key Secret (an administrator's right). Raises
     :class:`Refusal` with ``sealing-certificate-unreachable``, which lists every attempt.
     """
     namespace = namespace or CONTROLLER_NAMESPACE
     names = (name,) if name else CONTROLLER_NAMES
     attempts: list[str] = []
+    known: Services = {}
     for ask in (_through_proxy, _through_forward, _from_key_secret):
-        for source, answer in ask(cluster, namespace, names):
+        for source, answer in ask(cluster, namespace, _services(cluster, namespace, names, known)):
             if isinstance(answer, str) and "BEGIN CERTIFICATE" in answer:
                 return answer, source
             attempts.append(f"{source}: {_said(answer)}")
@@ -72,12 +73,26 @@ def fetch(cluster: Cluster, *, namespace: str = "", name: str = "") -> tuple[str
 
 
 Attempt = tuple[str, "str | Exception"]
+JSON: TypeAlias = "dict[str, Any]"
+Service: TypeAlias = "tuple[str, JSON | ApiError | None]"
+"""Its name and itself; None: there is none, an error: it may not be read."""
+Services: TypeAlias = "dict[str, JSON | ApiError | None]"
 
 
-def _through_proxy(cluster: Cluster, namespace: str, names: Iterable[str]) -> Iterator[Attempt]:
+def _services(cluster: Cluster, namespace: str, names: Iterable[str], known: Services) -> Iterator[Service]:
+    """Each name with its Service, read when it is its turn and once only."""
     for name in names:
-        for form in PORT_FORMS:
-            service = form.format(name)
+        if name not in known:
+            try:
+                known[name] = cluster.find(f"/api/v1/namespaces/{namespace}/services/{name}")
+            except ApiError as error:
+                known[name] = error
+        yield name, known[name]
+
+
+def _through_proxy(cluster: Cluster, namespace: str, services: Iterable[Service]) -> Iterator[Attempt]:
+    for name, found in services:
+        for service in _forms(name, found):
             path = f"/api/v1/namespaces/{namespace}/services/{service}/proxy{CERTIFICATE_PATH}"
             try:
                 yield f"service proxy {service}", cluster.text(path)
@@ -85,18 +100,27 @@ def _through_proxy(cluster: Cluster, namespace: str, names: Iterable[str]) -> It
                 yield f"service proxy {service}", error
 
 
-def _through_forward(cluster: Cluster, namespace: str, names: Iterable[str]) -> Iterator[Attempt]:
-    for name in names:
+def _forms(name: str, service: JSON | ApiError | None) -> list[str]:
+    """How the Service is named in a proxy path: by its port's name, in every form where it may not be read."""
+    if isinstance(service, ApiError):
+        return [form.format(name) for form in PORT_FORMS]
+    ports = ((service or {}).get("spec") or {}).get("ports") or ()
+    return [f"http:{name}:{port.get('name') or ''}" for port in ports[:1]]
+
+
+def _through_forward(cluster: Cluster, namespace: str, services: Iterable[Service]) -> Iterator[Attempt]:
+    for name, service in services:
         source = f"port-forward {name}"
         try:
-            pod = _pod_of(cluster, namespace, name)
+            if isinstance(service, ApiError):
+                raise service
+            pod = _pod_of(cluster, namespace, service)
             yield (source, _ask_pod(cluster, namespace, pod)) if pod else (source, LookupError("no running pod"))
         except (ApiError, OSError, http.client.HTTPException) as error:
             yield source, error
 
 
-def _pod_of(cluster: Cluster, namespace: str, name: str) -> str | None:
-    service = cluster.find(f"/api/v1/namespaces/{namespace}/services/{name}")
+def _pod_of(cluster: Cluster, namespace: str, service: JSON | None) -> str | None:
     selector = ((service or {}).get("spec") or {}).get("selector") or {"app.kubernetes.io/name": "sealed-secrets"}
     labels = ",".join(f"{key}={value}" for key, value in sorted(selector.items()))
     pods = cluster.items(f"/api/v1/namespaces/{namespace}/pods", labelSelector=labels)
@@ -113,7 +137,7 @@ def _ask_pod(cluster: Cluster, namespace: str, pod: str) -> str:
         return connection.getresponse().read(LARGEST_ANSWER).decode("utf-8", "replace")
 
 
-def _from_key_secret(cluster: Cluster, namespace: str, _names: Iterable[str]) -> Iterator[Attempt]:
+def _from_key_secret(cluster: Cluster, namespace: str, _services: Iterable[Service]) -> Iterator[Attempt]:
     source = "active key Secret"
     try:
         secrets = cluster.items(f"/api/v1/namespaces/{namespace}/secrets", labelSelector=ACTIVE_KEYS)

@@ -171,8 +171,8 @@ class Prober:
         sent = self._clock()
         body = None if request.body is None else json.dumps(request.body)
         connection.request(request.method, request.path, body, self._headers(credential))
-        response = connection.getresponse()
-        text = self._body(response, started)
+        with connection.getresponse() as response:  # one that is not closed blocks the connection for the next request
+            text = self._body(response, started)
         server = clean(response.getheader("Server") or "", (self._key,))
         return Answer(response.status, clean_body(text, self._key), round(self._clock() - sent, 3), server)
 

@@ -64,17 +64,30 @@ def test_a_download(monkeypatch: pytest.MonkeyPatch, pair: Pair) -> None:
     assert refused("https://down.example.org/cert.pem") == "connection refused"
 
 
+SERVICE = "/api/v1/namespaces/kube-system/services/{}"
+
+
 @pytest.mark.parametrize("service", ["http:sealed-secrets-controller:http", "http:sealed-secrets:", "sealed-secrets"])
-def test_every_name_and_port_form_of_the_service_proxy(pair: Pair, service: str) -> None:
-    cluster = FakeCluster({PROXY.format(service): pair.pem})
+def test_every_name_and_port_form_of_a_service_that_may_not_be_read(pair: Pair, service: str) -> None:
+    unreadable = dict.fromkeys(map(SERVICE.format, source.CONTROLLER_NAMES), FORBIDDEN)
+    cluster = FakeCluster({**unreadable, PROXY.format(service): pair.pem})
     assert source.fetch(cluster) == (pair.pem, f"service proxy {service}")
+
+
+@pytest.mark.parametrize(("port", "form"), [({"name": "http"}, "http:{}:http"), ({}, "http:{}:")])
+def test_a_service_that_may_be_read_is_asked_by_its_port_at_once(pair: Pair, port: dict, form: str) -> None:
+    name = "sealed-secrets"
+    proxied = PROXY.format(form.format(name))
+    cluster = FakeCluster({SERVICE.format(name): {"spec": {"ports": [port]}}, proxied: pair.pem})
+    assert source.fetch(cluster) == (pair.pem, f"service proxy {form.format(name)}")
+    assert cluster.asked == [SERVICE.format("sealed-secrets-controller"), SERVICE.format(name), proxied]
 
 
 def test_a_given_name_and_namespace_are_the_only_ones_asked(pair: Pair) -> None:
     path = "/api/v1/namespaces/sealing/services/http:mine:http/proxy/v1/cert.pem"
     cluster = FakeCluster({path: pair.pem})
     source.fetch(cluster, namespace="sealing", name="mine")
-    assert cluster.asked == [path]
+    assert cluster.asked == ["/api/v1/namespaces/sealing/services/mine", path]
 
 
 class Connection:
@@ -114,6 +127,7 @@ def test_the_public_half_of_the_newest_active_key_comes_last(pair: Pair, newer: 
 
 def test_every_attempt_is_listed_when_all_fail() -> None:
     paths = [PROXY.format(form.format(name)) for name in source.CONTROLLER_NAMES for form in source.PORT_FORMS]
+    paths += map(SERVICE.format, source.CONTROLLER_NAMES)
     cluster = FakeCluster({**dict.fromkeys(paths, FORBIDDEN), PODS: FORBIDDEN, SECRETS: FORBIDDEN, paths[0]: "<html>"})
     with pytest.raises(Refusal) as caught:
         source.fetch(cluster)

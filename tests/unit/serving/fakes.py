@@ -93,10 +93,12 @@ def router(models: tuple[Model, ...], key: str = KEY) -> Handler:
 
 
 @contextmanager
-def serving(handle: Handler) -> Iterator[int]:
-    """Serve ``handle`` on a free loopback port."""
+def serving(handle: Handler, *, keep: bool = False) -> Iterator[int]:
+    """Serve ``handle`` on a free loopback port; ``keep``: connections stay open between requests."""
 
     class Server(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1" if keep else "HTTP/1.0"
+
         def _do(self) -> None:
             length = int(self.headers.get("Content-Length") or 0)
             body = json.loads(self.rfile.read(length) or b"{}")
