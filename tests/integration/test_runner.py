@@ -187,4 +187,5 @@ def test_a_check_job_changes_nothing(folder: Path, first: Job) -> None:
 
 
 def test_the_project_is_left_alone(folder: Path, first: Job) -> None:
-    assert not [path for path in (folder / "project").rglob("*") if path.name in ("__pycache__", "report", ".ansible")]
+    assert sorted(path.name for path in (folder / "project").iterdir()) == sorted(PROJECT)
+    assert not list((folder / "project").rglob("__pycache__"))

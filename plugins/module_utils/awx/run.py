@@ -26,15 +26,12 @@ class Client(Protocol):
 
     def get(self, path: str, **query: Any) -> dict[str, Any]:
         """GET, parsed."""
-        ...
 
     def post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """POST, parsed."""
-        ...
 
     def patch(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """PATCH, parsed."""
-        ...
 
 
 def read_state(client: Client, wanted: Objects) -> dict[Key, There]:
