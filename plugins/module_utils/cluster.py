@@ -260,6 +260,8 @@ def _forward_error(error: Exception, pod: str, port: int) -> ApiError:
         return ApiError(UNREACHABLE, "PortForwardFailed", _first_line(error), f"port-forward {pod}:{port}")
     said = re.search(r'"message":"((?:[^"\\]|\\.)*)"', text)
     message = said[1].replace('\\"', '"') if said else status[0].strip()
+    if int(status[1]) == http.client.FORBIDDEN and "cannot" not in message:
+        message += " needs get and create on pods/portforward"  # some API servers name no verb here
     return ApiError(int(status[1]), status[2].strip(), message, f"port-forward {pod}:{port}")
 
 

@@ -101,7 +101,7 @@ def is_fast(case: Case) -> str:
 
 
 Check = Callable[[Case], str]
-HEALTHY: tuple[Check, ...] = (exits_zero, is_quiet, is_verified, has_no_traceback)
+HEALTHY: tuple[Check, ...] = (exits_zero, is_quiet, is_verified, tells_the_cause, has_no_traceback)
 BROKEN: tuple[Check, ...] = (
     exits_otherwise,
     says_its_code_only,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,7 +25,7 @@ TOKEN = "hf_CANARYtokenCANARYtokenCANARYtoken"
 API_KEY = "CANARYkey-CANARYkey-CANARYkey-0123"
 SEALING_KEY = "CANARYsealing" * 4
 CANARIES = (TOKEN, API_KEY, SEALING_KEY)
-SAMPLE_SECONDS = 0.02
+SAMPLE_SECONDS = 0.25
 
 
 def forms(secret: str) -> list[bytes]:
@@ -99,7 +100,9 @@ def traces(
         first = sandbox.play(*arguments, "--diff", **environment)
         second = sandbox.play(*arguments, "--diff", "--check", **environment)
         refused = sandbox.play(*arguments, "-e", "vllm_hf_token=", "-e", "vllm_gpu_nodes=['gpu-2']", **environment)
-    objects = sandbox.git("cat-file", "--batch-all-objects", "--batch", "--buffer").encode()
+    repository = sandbox.state["git_url"].removeprefix("file://")
+    command = ["git", "-C", repository, "cat-file", "--batch-all-objects", "--batch", "--buffer"]
+    objects = subprocess.run(command, capture_output=True, check=True).stdout  # trees are no text
     return first, {
         "output": {"first": first.text.encode(), "second": second.text.encode(), "refused": refused.text.encode()},
         "files": files(kept),

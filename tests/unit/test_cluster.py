@@ -215,3 +215,5 @@ def test_a_refused_port_forward_names_the_right_that_is_missing() -> None:
     assert (error.status, error.finding().code) == (403, "cluster-forbidden")
     assert error.message == 'pods "p" is forbidden: User "x" cannot create resource "pods/portforward"'
     assert _forward_error(RuntimeError("Handshake status 502 Bad -+-+- x"), "p", 1).status == 502
+    silent = _forward_error(RuntimeError("Handshake status 403 Forbidden -+-+- {}"), "p", 1)
+    assert "create on pods/portforward" in silent.message, "an API server that names no verb"
