@@ -8,9 +8,9 @@ from __future__ import annotations
 import http.client
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
-from typing import TypeAlias, TypeVar
+from typing import TypeVar
 
-Connect: TypeAlias = "Callable[[str], AbstractContextManager[http.client.HTTPConnection]]"
+Connect = Callable[[str], AbstractContextManager[http.client.HTTPConnection]]
 """Opens a connection to a Service by name."""
 
 Result = TypeVar("Result")
