@@ -274,6 +274,17 @@ def _first_line(error: Exception) -> str:
     return text.splitlines()[0][:300] if text else type(error).__name__
 
 
+def forget_credentials() -> None:
+    """Delete the temporary files that the kubernetes package keeps a kubeconfig's certificate and key in.
+
+    It does so itself when a program ends, but Ansible's workers end without that. Connections made so far cannot be
+    used afterwards.
+    """
+    clean = None if MISSING_LIBRARY else getattr(kube_config.kube_config, "_cleanup_temp_files", None)
+    if clean:
+        clean()
+
+
 def _settings(options: Mapping[str, Any]) -> dict[str, Any]:
     """The connection options, each from the option or its variable; AWX injects empty strings for unset ones."""
 

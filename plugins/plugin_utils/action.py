@@ -22,6 +22,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ..module_utils.api_error import ApiError
+from ..module_utils.cluster import forget_credentials
 from ..module_utils.findings import Finding, Refusal, finding, render
 from ..module_utils.yaml_text import load
 
@@ -89,6 +90,8 @@ class FindingsAction(ActionBase):
         except Exception as error:
             outcome = {"failed": True, "findings": [_unexpected(error)]}
             display.vvv(_without(traceback.format_exc(), self._secrets))
+        finally:
+            forget_credentials()
         outcome["seconds"] = round(time.monotonic() - started, 3)
         return _finish(outcome, self._secrets)
 

@@ -51,6 +51,8 @@ def up(state: State, profile: str) -> str:
 def repair(state: State, known: dict[str, Any], gone: list[Component]) -> None:
     """Start the processes that are gone; the others keep running."""
     context = Context(state, known["ports"], resolve(), tuple(sorted((state.root / "kwok").glob("*.yaml"))))
+    if any(component.name == "kwok" for component in gone):
+        objects.release_nodes(Api(known["ports"]["kube-apiserver"], state.pki))
     launch(context, gone)
     for component in COMPONENTS:
         await_ready(component, context)
@@ -118,6 +120,7 @@ def bring_up(context: Context, profile: str) -> None:
     api = Api(numbers["kube-apiserver"], state.pki)
     kinds = objects.create_kinds(api, context.binaries)
     objects.apply_base(api)
+    objects.release_nodes(api)
     objects.write_service_account(api, state.pki, state.root / "service-account")
     objects.restore_sealing_key(api, state.pki / "sealing-key.json")
     launch(context, members_of(3))

@@ -26,6 +26,7 @@ MANIFESTS = HERE / "manifests"
 CRD_PATH = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 KINDS = ("kwok-crds", "sealed-secrets-crds", "argocd-crds")
 VERSIONS = {"SEALED_SECRETS_VERSION": programs.SEALED_SECRETS, "ARGOCD_VERSION": programs.ARGOCD}
+LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
 
 
 def create_kinds(api: Api, binaries: Binaries) -> list[str]:
@@ -62,6 +63,15 @@ def apply_base(api: Api) -> None:
         text = text.replace(word, version)
     for document in yaml.load_all(text, Loader):
         api.apply(path_of(document), document)
+
+
+def release_nodes(api: Api) -> None:
+    """Delete the node leases of an earlier kwok.
+
+    A new one would be refused by them for ten seconds, and for ever leave alone the pods of that time.
+    """
+    for lease in (api.find(LEASES) or {}).get("items", []):
+        api.delete(f"{LEASES}/{lease['metadata']['name']}")
 
 
 def apply_project(api: Api) -> None:
