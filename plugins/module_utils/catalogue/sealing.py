@@ -145,7 +145,8 @@ VALUES: tuple[Entry, ...] = (
         title="There is no value to seal",
         symptom="A key has neither a value now nor a sealed item that could stay.",
         cause="The first run needs every value; later runs may leave values out (null).",
-        fix="Give the value, or point from_file at the plaintext manifest under local-secrets/.",
+        fix="Set vllm_hf_token or HF_TOKEN (hf-secret), vllm_api_key or VLLM_API_KEY (vllm-secret), or put the file of "
+        "that name, .yaml, in the folder vllm_local_secrets; for the module: string_data, data or from_file.",
     ),
     Entry(
         code="sealing-name-invalid",

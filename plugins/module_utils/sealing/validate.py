@@ -76,13 +76,20 @@ class Wanted:
 
 
 def wanted_of(option: Mapping[str, Any], subject: str, from_file: Mapping[str, bytes]) -> tuple[Wanted, list[Finding]]:
-    """One entry of the ``secrets`` option, checked. ``from_file`` holds values for keys not given otherwise."""
+    """One entry of the ``secrets`` option, checked.
+
+    ``from_file`` holds values for keys not given otherwise. A key given as null is wanted, its value not known: it is
+    looked up in ``from_file``, and what is sealed already stays.
+    """
     texts, encoded = option.get("string_data") or {}, option.get("data") or {}
     formats = option.get("formats") or {}
     findings: list[Finding] = []
     values: dict[str, bytes | None] = {}
-    for key, value in {**from_file, **encoded, **texts}.items():
-        option_name = "string_data" if key in texts else "data" if key in encoded else "from_file"
+    sources = {"from_file": from_file, "data": encoded, "string_data": texts}
+    origin = dict.fromkeys([*from_file, *encoded, *texts], "string_data")
+    origin |= {key: name for name, source in sources.items() for key, value in source.items() if value is not None}
+    for key, option_name in origin.items():
+        value = sources[option_name].get(key)
         where = f"{subject}.{option_name}[{key}]"
         raw, problems = _value(value, where, encoded=option_name == "data")
         values[str(key)] = raw
