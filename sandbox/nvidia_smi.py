@@ -60,9 +60,15 @@ def gpus_of(node: str, labels: Mapping[str, str], count: int) -> Gpus | None:
 
 def output(gpus: Gpus | None, command: Sequence[str]) -> str:
     """Return what ``command`` (the container's words) would print."""
-    words = " ".join(command)
     if gpus is None:
         return "sh: 1: nvidia-smi: not found"
+    # Every command of a script succeeds here, so what stands after an || does not run.
+    script = " ".join(command).partition("nvidia-smi")
+    return "\n".join(_one(gpus, part.partition("||")[0]) for part in "".join(script[1:]).split(";"))
+
+
+def _one(gpus: Gpus, words: str) -> str:
+    """Return what one command of a script would print."""
     if "--query-gpu" in words:
         return csv(gpus, words)
     if " -x" in words or "--xml-format" in words:

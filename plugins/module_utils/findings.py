@@ -25,6 +25,8 @@ class Severity(str, Enum):
 
 MARKS = {Severity.FATAL: "×", Severity.WARNING: "‼", Severity.INFO: "√"}
 DOCS_PAGE = "docs/findings.md"
+NO_ACTION = "Nothing to do."
+"""The fix of what is only worth knowing; no console line is spent on it."""
 
 
 @dataclass(frozen=True)
@@ -69,11 +71,9 @@ class Finding:
 
     def lines(self) -> list[str]:
         """The console form: what, then the fix and where to read more."""
-        return [
-            f"{MARKS[self.severity]} {self.code}: {self.subject}: {self.message}",
-            f"    fix: {self.fix}",
-            f"    see: {self.anchor}",
-        ]
+        what = f"{MARKS[self.severity]} {self.code}: {self.subject}: {self.message}"
+        fix = [] if self.fix == NO_ACTION else [f"    fix: {self.fix}"]
+        return [what, *fix, f"    see: {self.anchor}"]
 
 
 class Refusal(Exception):

@@ -177,6 +177,15 @@ def test_gpu_test_pods_print_their_nodes_gpus(site, words, limits, first):
     assert log(site, item)[0].startswith(first)
 
 
+def test_a_script_prints_what_its_commands_print_until_the_first_or(site):
+    words = "nvidia-smi || exit $?; nvidia-smi -q -x || nvidia-smi --query-gpu=name --format=csv"
+    item = pod("gpu-test", ["sh", "-c", words], limits={"nvidia.com/gpu": "1"})
+    site.see(item)
+    text = "\n".join(log(site, item))
+    assert text.index("CUDA Version: 13.0") < text.index("<cuda_version>13.0</cuda_version>")
+    assert "name\n" not in text
+
+
 def test_the_runtime_class_alone_shows_every_gpu_of_the_node(site):
     item = pod("gpu-test", ["nvidia-smi -L"], runtimeClassName="nvidia")
     site.see(item)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.inferops.vllm.plugins.module_utils.catalogue import AREAS, CATALOGUE
 from ansible_collections.inferops.vllm.plugins.module_utils.findings import (
+    NO_ACTION,
     Finding,
     Refusal,
     Severity,
@@ -78,6 +79,13 @@ def test_json_and_console_forms_say_the_same() -> None:
     found = finding("cluster-unreachable", "https://api", "connection refused")
     assert found.to_dict()["anchor"] == "docs/findings.md#cluster-unreachable"
     assert found.lines()[0] == "× cluster-unreachable: https://api: connection refused"
+    assert found.lines()[1] == f"    fix: {found.fix}"
+
+
+def test_no_line_is_spent_on_a_fix_that_is_none() -> None:
+    found = finding("gpu-held-by-own-release", "cluster", "our own release holds 2 nvidia.com/gpu")
+    assert [line.split(":")[0].strip() for line in found.lines()] == ["√ gpu-held-by-own-release", "see"]
+    assert found.to_dict()["fix"] == NO_ACTION
 
 
 def test_render_puts_fatal_findings_first() -> None:

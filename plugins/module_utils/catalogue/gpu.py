@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from ..findings import Entry, Severity
+from ..findings import NO_ACTION, Entry, Severity
 
 ENTRIES: tuple[Entry, ...] = (
     # The snapshot and the right to take it
@@ -494,7 +494,7 @@ ENTRIES: tuple[Entry, ...] = (
         title="Our own engines hold GPUs",
         symptom="The GPUs are in use before anything is deployed.",
         cause="This release runs already; its GPUs count as free for its own plan.",
-        fix="Nothing to do.",
+        fix=NO_ACTION,
     ),
     Entry(
         code="gpu-admission-race",
@@ -511,7 +511,7 @@ ENTRIES: tuple[Entry, ...] = (
         title="The namespace does not exist yet",
         symptom="A dry run in it answers: namespaces not found.",
         cause="Argo CD creates it at the first sync.",
-        fix="Nothing to do before the first sync.",
+        fix=NO_ACTION,
     ),
     Entry(
         code="gpu-pod-security-refuses",

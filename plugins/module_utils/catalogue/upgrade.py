@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from ..findings import Entry, Severity
+from ..findings import NO_ACTION, Entry, Severity
 
 ENTRIES: tuple[Entry, ...] = (
     Entry(
@@ -14,7 +14,7 @@ ENTRIES: tuple[Entry, ...] = (
         title="There is nothing to compare",
         symptom="None: this is the first installation.",
         cause="The repository holds no wrapper chart yet.",
-        fix="Nothing to do.",
+        fix=NO_ACTION,
     ),
     Entry(
         code="upgrade-old-unknown",
