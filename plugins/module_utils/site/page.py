@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The inferops.vllm maintainers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The report page: one self-contained HTML file, without script, for the screen, the phone and the printer.
+"""The report page of a site.
 
 A rendering of the document of :mod:`.report` and of nothing else. Every text goes through :mod:`.markup`, which
 escapes it; the content security policy forbids script and every request.
@@ -10,19 +10,15 @@ escapes it; the content security policy forbids script and every request.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from ..serving.outcome import latency
-from . import palette
 from .gpu_map import hue, legend, node_cards
 from .markup import Child, Html, tag
+from .page_parts import OUTCOMES, chip, duration, section, table, whole
 
 JSON = Mapping[str, Any]
 
-STYLE = Path(__file__).parent / "page_assets" / "report.css"
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
-OUTCOMES = {"verified": ("ok", "Verified"), "failed": ("fatal", "Stopped"), "incomplete": ("warning", "Not verified")}
 STATUSES = {
     "ok": ("ok", "passed"),
     "changed": ("ok", "passed, with changes"),
@@ -36,66 +32,27 @@ SEVERITIES = {"fatal": "Stops the run", "warning": "Warning", "info": "For your 
 def render(document: JSON) -> str:
     """The whole page."""
     title = f"{document['site']}: {OUTCOMES[document['outcome']][1].lower()}"
-    head = tag(
-        "head",
-        tag("meta", charset="utf-8"),
-        tag("meta", http_equiv="Content-Security-Policy", content=POLICY),
-        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("meta", name="color-scheme", content="light dark"),
-        tag("meta", name="robots", content="noindex"),
-        tag("title", title),
-        Html(f"<style>{_style()}</style>"),
-    )
     sections = [_map(document), _answers(document), _stages(document), _revisions(document)]
     # What stops a run is what its reader came for.
     sections.insert(0 if document["totals"]["fatal"] else 3, _findings(document))
-    body = tag(
-        "body",
+    return whole(
+        title,
         tag("a", "Skip to the map", href="#map", class_="skip"),
         _header(document),
         tag("main", *sections, _objects(document["verification"])),
         _footer(document),
     )
-    return f"<!doctype html>\n{tag('html', head, body, lang='en')}\n"
-
-
-def _style() -> str:
-    # Paper is white whatever the screen is set to, hence "screen".
-    light, dark = palette.variables(palette.LIGHT), palette.variables(palette.DARK)
-    themes = (
-        f":root{{color-scheme:light;{light}}}"
-        f"@media screen and (prefers-color-scheme:dark){{:root{{color-scheme:dark;{dark}}}}}"
-    )
-    return f"{themes}\n{STYLE.read_text(encoding='utf-8')}"
-
-
-def _section(name: str, title: str, *children: Child) -> Html:
-    return tag("section", tag("h2", title, id=f"{name}-title"), *children, id=name, aria_labelledby=f"{name}-title")
-
-
-def _chip(kind: str, text: str) -> Html:
-    return tag("span", text, class_=f"chip {kind}".strip())
-
-
-def duration(seconds: float) -> str:
-    """Seconds as people read them."""
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
 def _header(document: JSON) -> Html:
     kind, word = OUTCOMES[document["outcome"]]
     when = document["generated"].replace("T", " ").replace("Z", " UTC")
     checked = ", check mode: nothing was changed" if document["mode"] == "check" else ""
-    rehearsal = _chip("warning", "Rehearsal: simulated models") if document["rehearsal"] else None
+    rehearsal = chip("warning", "Rehearsal: simulated models") if document["rehearsal"] else None
     return tag(
         "header",
         tag("p", f"Language models of this site, {when}{checked}", class_="eyebrow"),
-        tag(
-            "div", tag("h1", document["site"]), tag("span", rehearsal, _chip(kind, word), class_="chips"), class_="row"
-        ),
+        tag("div", tag("h1", document["site"]), tag("span", rehearsal, chip(kind, word), class_="chips"), class_="row"),
         tag("p", document["headline"], class_="headline"),
         _facts(document),
     )
@@ -121,15 +78,15 @@ def _map(document: JSON) -> Html:
     if not document["nodes"]:
         nothing = "No GPU node is known: the first stage has not run or found none."
         cards.insert(0, tag("div", tag("p", nothing), class_="card"))
-    return _section("map", "Where the models run", legend() if document["nodes"] else None, *cards)
+    return section("map", "Where the models run", legend() if document["nodes"] else None, *cards)
 
 
 def _answers(document: JSON) -> Html:
     cards = [_answer(model) for model in document["models"]]
     nothing = None if cards else tag("div", tag("p", "There is no model to ask."), class_="card")
-    table = _refusals(document["verification"]["negatives"])
+    refused = _refusals(document["verification"]["negatives"])
     grid = tag("div", *cards, class_="grid") if cards else None
-    return _section("answers", "What the models answered", nothing, grid, table)
+    return section("answers", "What the models answered", nothing, grid, refused)
 
 
 def _refusals(negatives: Sequence[JSON]) -> Html | None:
@@ -138,13 +95,13 @@ def _refusals(negatives: Sequence[JSON]) -> Html | None:
     cells = {(n["model"], n["probe"]): _refusal(n) for n in negatives}
     models = dict.fromkeys(n["model"] for n in negatives)
     rows = [(model, *(cells.get((model, probe), "not asked") for probe in probes)) for model in models]
-    table = _table("Requests that must be refused", ("Model", *probes), rows)
-    return tag("div", table, class_="card scroll gap") if table else None
+    listed = table("Requests that must be refused", ("Model", *probes), rows)
+    return tag("div", listed, class_="card scroll gap") if listed else None
 
 
 def _refusal(negative: JSON) -> Html:
     said = str(negative["status"] or "no answer")
-    return _chip("ok", f"{said} ✓") if negative["ok"] else _chip("fatal", f"{said} ✗ not refused as it must be")
+    return chip("ok", f"{said} ✓") if negative["ok"] else chip("fatal", f"{said} ✗ not refused as it must be")
 
 
 def _answer(model: JSON) -> Html:
@@ -156,7 +113,7 @@ def _answer(model: JSON) -> Html:
         if answer
         else ("warning", "no answer")
     )
-    head = tag("div", tag("h3", model["name"]), _chip(*state), class_="row")
+    head = tag("div", tag("h3", model["name"]), chip(*state), class_="row")
     where = f"{model['role']}, on {model['node']}" if model["node"] else str(model["role"])
     about = tag("p", tag("code", model["repository"]), tag("br"), where, class_="soft small")
     details = _measured(answer) if answer else (tag("p", "It was not asked, or gave no answer; see the findings."),)
@@ -205,7 +162,7 @@ def _stages(document: JSON) -> Html:
     for stage in document["stages"]:
         items.append(_stage(stage, passed, total))
         passed += stage["seconds"]
-    return _section("stages", "Stages and gates", tag("div", tag("ol", *items, class_="line"), class_="card"))
+    return section("stages", "Stages and gates", tag("div", tag("ol", *items, class_="line"), class_="card"))
 
 
 def _stage(stage: JSON, start: float, total: float) -> Html:
@@ -235,13 +192,13 @@ def _findings(document: JSON) -> Html:
     quiet = [_finding(f) for f in findings if f["severity"] == "info"]
     nothing = None if loud else tag("div", tag("p", "No warning and nothing that stops the run."), class_="card")
     folded = tag("details", tag("summary", f"{SEVERITIES['info']} ({len(quiet)})"), *quiet) if quiet else None
-    return _section("findings", "Findings", nothing, *loud, folded)
+    return section("findings", "Findings", nothing, *loud, folded)
 
 
 def _finding(finding: JSON) -> Html:
     kind = finding["severity"]
-    chip = _chip(kind if kind != "info" else "", SEVERITIES[kind])
-    head = tag("div", tag("h3", finding["title"] or finding["code"]), chip, class_="row")
+    state = chip(kind if kind != "info" else "", SEVERITIES[kind])
+    head = tag("div", tag("h3", finding["title"] or finding["code"]), state, class_="row")
     what = tag("p", tag("strong", finding["subject"]), ": ", finding["message"])
     fix = tag("p", tag("span", "Fix: ", class_="fix"), finding["fix"])
     see = tag(
@@ -258,11 +215,11 @@ def _revisions(document: JSON) -> Html:
         (r["application"] or "–", tag("code", r["revision"]), _link(r["repository"])) for r in document["revisions"]
     ]
     if not rows:
-        return _section(
+        return section(
             "revision", "Revision in Git", tag("div", tag("p", "Nothing was committed or synced."), class_="card")
         )
-    table = _table(None, ("Application", "Commit", "Repository"), rows)
-    return _section("revision", "Revision in Git", tag("div", table, class_="card scroll"))
+    listed = table(None, ("Application", "Commit", "Repository"), rows)
+    return section("revision", "Revision in Git", tag("div", listed, class_="card scroll"))
 
 
 def _link(url: str) -> Child:
@@ -275,13 +232,13 @@ def _objects(verification: JSON) -> Html | None:
     secrets = [(s["name"], _sealed(s)) for s in verification["secrets"]]
     opened = [(e["service"], f"{e['method']} {e['path']}", e["gives"]) for e in verification["open_endpoints"]]
     tables = [
-        _table("Pods", ("Pod", "Model", "Node", "State"), pods),
-        _table("Services", ("Service", "State"), services),
-        _table("Secrets", ("Secret", "State"), secrets),
-        _table("Endpoints that need no key", ("Service", "Path", "Gives"), opened),
+        table("Pods", ("Pod", "Model", "Node", "State"), pods),
+        table("Services", ("Service", "State"), services),
+        table("Secrets", ("Secret", "State"), secrets),
+        table("Endpoints that need no key", ("Service", "Path", "Gives"), opened),
     ]
-    shown = [tag("div", table, class_="card scroll") for table in tables if table]
-    return _section("objects", "In the cluster", tag("div", *shown, class_="grid two")) if shown else None
+    shown = [tag("div", listed, class_="card scroll") for listed in tables if listed]
+    return section("objects", "In the cluster", tag("div", *shown, class_="grid two")) if shown else None
 
 
 def _ready(pod: JSON) -> str:
@@ -294,14 +251,6 @@ def _endpoints(service: JSON) -> str:
 
 def _sealed(secret: JSON) -> str:
     return "from its SealedSecret" if secret["sealed"] else "not sealed" if secret["exists"] else "missing"
-
-
-def _table(caption: str | None, heads: Sequence[str], rows: Sequence[Sequence[Child | int]]) -> Html | None:
-    if not rows:
-        return None
-    head = tag("thead", tag("tr", *(tag("th", h, scope="col") for h in heads)))
-    body = tag("tbody", *(tag("tr", *(tag("td", c if isinstance(c, Html) else str(c)) for c in row)) for row in rows))
-    return tag("table", tag("caption", caption) if caption else None, head, body)
 
 
 def _footer(document: JSON) -> Html:
