@@ -120,6 +120,40 @@ def test_a_plaintext_file_a_private_key_and_a_key_file(today: Pair, tmp_path: Pa
     assert not third["changed"]
 
 
+@pytest.mark.parametrize("on_unknown", ["keep", "reseal", "fail"])
+def test_a_later_run_with_no_value_anywhere_keeps_what_is_sealed(today: Pair, on_unknown: str) -> None:
+    """Also in a rotation, which asks for reseal: what is not given is not what rotates."""
+    options = {"certificate": today.pem, "on_unknown": on_unknown}
+    first = run({**options, "secrets": [hf()], "existing": {}})
+    later = run({**options, "secrets": [hf(string_data={"TOKEN": None})], "existing": contents(first)})
+    assert (later["changed"], codes(later)) == (False, [])
+    assert later["items"][0] | {"secret": ""} == {
+        "secret": "",
+        "key": "TOKEN",
+        "action": "keep",
+        "reason": "no value is given",
+    }
+    assert contents(later) == contents(first)
+
+
+def test_a_first_run_with_no_value_anywhere_names_the_secret_and_its_key(today: Pair) -> None:
+    result = run({"certificate": today.pem, "secrets": [hf(string_data={"TOKEN": None})], "existing": {}})
+    assert [(f["code"], f["subject"]) for f in result["findings"]] == [
+        ("sealing-value-missing", "vllm/hf-secret[TOKEN]")
+    ]
+    assert "HF_TOKEN" in result["findings"][0]["fix"]
+
+
+def test_a_rotation_seals_the_value_that_is_given_and_keeps_the_other(today: Pair) -> None:
+    api = {"name": "vllm-secret", "namespace": "vllm", "path": API_PATH, "string_data": {"KEY": "a-key-of-20-letters1"}}
+    options = {"certificate": today.pem, "on_unknown": "reseal"}
+    first = run({**options, "secrets": [hf(), api], "existing": {}})
+    given = [hf(string_data={"TOKEN": None}), {**api, "string_data": {"KEY": "a-key-of-20-letters2"}}]
+    second = run({**options, "secrets": given, "existing": contents(first)})
+    assert [(i["key"], i["action"]) for i in second["items"]] == [("TOKEN", "keep"), ("KEY", "seal")]
+    assert contents(second)[HF_PATH] == contents(first)[HF_PATH]
+
+
 @pytest.mark.parametrize(
     ("changed", "code"),
     [

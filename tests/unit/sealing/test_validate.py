@@ -114,6 +114,25 @@ def test_a_given_value_wins_over_the_file_and_null_keeps() -> None:
     assert (wanted.values, problems) == ({"TOKEN": None, "OTHER": b"other"}, [])
 
 
+def test_a_null_falls_through_to_the_file_and_otherwise_keeps() -> None:
+    """A role gives every key, null where neither variable nor environment has a value."""
+    entry = option(string_data={"TOKEN": None}, formats={"TOKEN": "huggingface_token"})
+    wanted, problems = wanted_of(entry, "s", {"TOKEN": TOKEN.encode()})
+    assert (wanted.values, problems) == ({"TOKEN": TOKEN.encode()}, [])
+    _, (found,) = wanted_of(entry, "s", {"TOKEN": b"hf_short"})
+    assert (found.code, found.subject) == ("sealing-value-shape", "s.from_file[TOKEN]"), "the file is to be corrected"
+    wanted, problems = wanted_of(entry, "s", {})
+    assert (wanted.values, problems) == ({"TOKEN": None}, [])
+
+
+def test_a_given_value_wins_over_the_same_key_of_the_file() -> None:
+    wanted, problems = wanted_of(option(), "s", {"TOKEN": b"hf_from_the_file"})
+    assert (wanted.values, problems) == ({"TOKEN": TOKEN.encode()}, [])
+    encoded = base64.b64encode(b"from data").decode()
+    wanted, _ = wanted_of(option(string_data={"TOKEN": None}, data={"TOKEN": encoded}), "s", {"TOKEN": b"from file"})
+    assert wanted.values == {"TOKEN": b"from data"}
+
+
 def test_shapes() -> None:
     assert codes(formats={"TOKEN": "api_key"}) == set()
     assert codes(string_data={"TOKEN": "hf_short"}, formats={"TOKEN": "huggingface_token"}) == {"sealing-value-shape"}
