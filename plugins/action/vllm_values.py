@@ -30,7 +30,8 @@ class ActionModule(FindingsAction):
     def perform(self, options: dict[str, Any]) -> dict[str, Any]:
         """Build, check, compare; refuse if anything is fatal."""
         wanted = options["service_monitor"]
-        monitor = options["service_monitor_available"] if wanted == "auto" else wanted == "true"
+        available = options["service_monitor_available"]
+        monitor = bool(available) if wanted == "auto" else wanted == "true"
         settings = settings_from({**options, "service_monitor": monitor})
         models = _read("models", lambda given: tuple(request_from_dict(model) for model in given), options)
         plan = _read("plan", plan_from_dict, options)
@@ -38,7 +39,7 @@ class ActionModule(FindingsAction):
         existing = options["existing_files"]
         findings = [
             *product.findings,
-            *monitor_findings(settings, wanted, options["directory"]),
+            *monitor_findings(settings, wanted, available, options["directory"]),
             *check_takeover(existing, product.files, take_over=options["take_over"]),
         ]
         raise_if_fatal(findings)

@@ -118,9 +118,10 @@ options:
     choices: [auto, "true", "false"]
     default: auto
   service_monitor_available:
-    description: Whether the cluster has the resource C(servicemonitors.monitoring.coreos.com).
+    description:
+      - Whether the cluster has the resource C(servicemonitors.monitoring.coreos.com). Where it has not,
+        O(service_monitor=true) is refused. Unset means unknown.
     type: bool
-    default: false
   monitor_labels:
     description: Labels of the ServiceMonitor, by which Prometheus selects it.
     type: dict

@@ -15,11 +15,22 @@ import yaml
 FOLDER = Path(__file__).parents[1] / "faults"
 BEFORE_COMMIT = "before_commit"
 STAGES = ("gpu_node", "runtime_class", "sealed_secrets", "application", "verification")
-STEPS = ("patch", "apply", "delete", "commit", "faults", "stop", "pods", "hook", "file", "certificate", "pause")
+STEPS = (
+    *("patch", "apply", "delete", "commit", "race", "rewind", "hook", "faults", "stop", "restart", "pods"),
+    *("file", "certificate", "account", "claims", "until", "pause"),
+)
 
 
 class CatalogueError(Exception):
     """A fault file cannot be used."""
+
+
+@dataclass(frozen=True)
+class Meanwhile:
+    """Steps that are taken as soon as the play prints a line that the regular expression matches."""
+
+    at: str
+    steps: tuple[Mapping[str, Any], ...]
 
 
 @dataclass(frozen=True)
@@ -29,6 +40,7 @@ class Fault:
     ``code`` empty: the site is healthy and nothing above info may be said, or (``healed``) the run itself repairs it.
     ``subject`` is a regular expression that the finding's subject and message match; ``warning`` is a warning that
     must tell the cause beside it. ``when`` is ``before_commit`` (the branch must not move) or ``gate: <stage>``.
+    ``meanwhile``: steps taken while the play runs, when it prints a line that ``at`` matches.
     ``budget``: seconds from the last good step to the refusal. ``models`` changes entries of the inventory's
     ``vllm_models``, by name; null removes one.
     """
@@ -46,6 +58,7 @@ class Fault:
     environment: Mapping[str, str] = field(default_factory=dict)
     breaks: tuple[Mapping[str, Any], ...] = ()
     mends: tuple[Mapping[str, Any], ...] = ()
+    meanwhile: Meanwhile | None = None
 
     @property
     def stage(self) -> str:
@@ -64,11 +77,13 @@ def read_all(folder: Path = FOLDER) -> tuple[Fault, ...]:
 def read(path: Path) -> Fault:
     """One file; raises :class:`CatalogueError` for anything that it does not know."""
     page = yaml.safe_load(path.read_text("utf-8"))
-    known = {"title", "expect", "when", "budget", "vars", "models", "env", "break", "mend"}
+    known = {"title", "expect", "when", "budget", "vars", "models", "env", "break", "mend", "meanwhile"}
     _known(path, page, known)
     expect = page.get("expect") or {}
     _known(path, expect, {"code", "subject", "warning", "healed"})
-    steps = (*page.get("break", ()), *page.get("mend", ()))
+    meanwhile = page.get("meanwhile") or {}
+    _known(path, meanwhile, {"at", "do"})
+    steps = (*page.get("break", ()), *page.get("mend", ()), *meanwhile.get("do", ()))
     for step in steps:
         _known(path, step, STEPS)
     when = page.get("when", BEFORE_COMMIT)
@@ -88,6 +103,7 @@ def read(path: Path) -> Fault:
         environment=page.get("env", {}),
         breaks=tuple(page.get("break", ())),
         mends=tuple(page.get("mend", ())),
+        meanwhile=Meanwhile(meanwhile["at"], tuple(meanwhile["do"])) if meanwhile else None,
     )
 
 

@@ -6,13 +6,15 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from sandbox.faultrunner import page
-from sandbox.faultrunner.catalogue import CatalogueError, Fault, read_all
+from sandbox.faultrunner.catalogue import CatalogueError, Fault, Meanwhile, read_all
+from sandbox.faultrunner.git_steps import ours
 from sandbox.faultrunner.judge import Case, complaints
 from sandbox.faultrunner.playing import ROOT, Played, changed_models, play
 from sandbox.faultrunner.steps import Site, Undo
@@ -121,9 +123,12 @@ def examine(site: Site, fault: Fault, *, converges: bool) -> Verdict:
             undo += site.take(step)
         head = site.head
         played = play(
-            site, site.fill({**changed_models(fault.models), **fault.variables}), site.fill(fault.environment)
+            site,
+            site.fill({**changed_models(fault.models), **fault.variables}),
+            site.fill(fault.environment),
+            watcher(site, fault.meanwhile, undo),
         )
-        case = Case(fault, played, site.head != head)
+        case = Case(fault, played, bool(ours(site, head)))
         wrong = complaints(case)
     finally:
         mend(site, fault, undo)
@@ -135,6 +140,20 @@ def examine(site: Site, fault: Fault, *, converges: bool) -> Verdict:
             wrong.append(f"after mending: {after.fatal or after.text[-600:]}")
             converge(site)
     return Verdict(fault, played.seconds, tuple(wrong), converged, played.text)
+
+
+def watcher(site: Site, meanwhile: Meanwhile | None, undo: list[Undo]) -> Callable[[str], object] | None:
+    """What takes the steps of ``meanwhile``, once."""
+    if meanwhile is None:
+        return None
+    steps = [*meanwhile.steps]
+
+    def seen(line: str) -> None:
+        if re.search(meanwhile.at, line):
+            while steps:
+                undo.extend(site.take(steps.pop(0)))
+
+    return seen
 
 
 def mend(site: Site, fault: Fault, undo: Sequence[Undo]) -> None:

@@ -11,7 +11,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,8 +56,13 @@ class Played:
         return next((stage["stage"] for stage in stages if stage["status"] == "failed"), "")
 
 
-def play(site: Site, variables: Mapping[str, Any], environment: Mapping[str, str]) -> Played:
-    """Run ``playbooks/site.yml`` on the sandbox."""
+def play(
+    site: Site,
+    variables: Mapping[str, Any],
+    environment: Mapping[str, str],
+    seen: Callable[[str], object] | None = None,
+) -> Played:
+    """Run ``playbooks/site.yml`` on the sandbox; ``seen`` is called with each line that it prints."""
     report = site.work / "report" / "sandbox.json"
     report.unlink(missing_ok=True)
     extra = {"vllm_report_directory": str(report.parent), "vllm_timeouts": SHORT, **variables}
@@ -75,6 +80,8 @@ def play(site: Site, variables: Mapping[str, Any], environment: Mapping[str, str
     assert process.stdout
     for line in process.stdout:
         lines.append(line)
+        if seen:
+            seen(line)
         if GOOD_STEP.match(line) and not refused:
             good = time.monotonic()
         elif FATAL.match(line) and not refused:

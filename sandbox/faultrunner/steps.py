@@ -8,9 +8,8 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from string import Template
@@ -21,6 +20,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from sandbox.faultrunner.git_steps import commit, hook, race, remove, rewind
 from sandbox.runner import lifecycle
 from sandbox.runner.api import Api, path_of
 from sandbox.runner.errors import SandboxError
@@ -121,35 +121,6 @@ def recreate(site: Site, path: str, before: Mapping[str, Any]) -> None:
     site.api.create(parent, {**before, "metadata": metadata, "status": {}})
 
 
-def commit(site: Site, files: Mapping[str, str | None]) -> Undo:
-    """Commit files as somebody else would; null removes one. Undone by a commit, not by rewriting history."""
-    before = {path: show(site, path) for path in files}
-    push(site, files, "Change the site by hand")
-    return lambda: push(site, before, "Take the change by hand back")
-
-
-def show(site: Site, path: str) -> str | None:
-    """The committed text of a file; None where there is none."""
-    done = subprocess.run(
-        ["git", "show", f"{site.known['git_branch']}:{path}"], cwd=site.repository, capture_output=True, text=True
-    )
-    return done.stdout if done.returncode == 0 else None
-
-
-def push(site: Site, files: Mapping[str, str | None], message: str) -> None:
-    """One commit on the branch."""
-    with tempfile.TemporaryDirectory(dir=site.work) as folder:
-        clone = Path(folder) / "clone"
-        site.git("clone", "--quiet", site.known["git_url"], str(clone))
-        for name, text in files.items():
-            path = clone / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.unlink(missing_ok=True) if text is None else path.write_text(text, "utf-8")
-        site.git("add", "--all", "--force", folder=clone)
-        site.git("commit", "--quiet", "--allow-empty", "--message", message, folder=clone)
-        site.git("push", "--quiet", "origin", f"HEAD:{site.known['git_branch']}", folder=clone)
-
-
 def faults(site: Site, wish: Mapping[str, Any]) -> Undo:
     """Let the served models misbehave."""
     site.state.faults.write_text(json.dumps(wish), "utf-8")
@@ -160,6 +131,77 @@ def stop(site: Site, names: list[str]) -> Undo:
     """Stop programs of the sandbox."""
     lifecycle.down(site.state, names)
     return lambda: lifecycle.up(site.state, site.known["profile"])
+
+
+def restart(site: Site, names: list[str]) -> Undo:
+    """Stop programs of the sandbox and start them again at once."""
+    stop(site, names)()
+    return lambda: None
+
+
+def until(site: Site, wish: Mapping[str, Any]) -> Undo:
+    """Wait until the field ``at`` (a list of keys) of the object at ``path`` is one of ``values``."""
+    deadline = time.monotonic() + float(wish.get("seconds", 60))
+    while time.monotonic() < deadline:
+        found: Any = site.api.find(wish["path"])
+        for key in wish["at"]:
+            found = found.get(key) if isinstance(found, Mapping) else None
+        if found in wish["values"]:
+            return lambda: None
+        time.sleep(0.3)
+    raise SandboxError(f"{wish['path']}: {'.'.join(wish['at'])} did not become one of {wish['values']}")
+
+
+def account(site: Site, wish: Mapping[str, Any]) -> Undo:
+    """Write a kubeconfig ``$work/<file>`` for a new ServiceAccount that may do what ``rules`` say, cluster-wide."""
+    name, group = wish["name"], "rbac.authorization.k8s.io"
+    role = {"apiVersion": f"{group}/v1", "kind": "ClusterRole", "metadata": {"name": name}, "rules": wish["rules"]}
+    binding = {
+        "apiVersion": f"{group}/v1",
+        "kind": "ClusterRoleBinding",
+        "metadata": {"name": name},
+        "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": name},
+        "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": "default"}],
+    }
+    known = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name, "namespace": "default"}}
+    undo = [apply(site, manifest) for manifest in (known, role, binding)]
+    config = yaml.safe_load(Path(site.known["kubeconfig"]).read_text("utf-8"))
+    config["users"] = [{"name": entry["name"], "user": {"token": token(site, name)}} for entry in config["users"]]
+    undo.append(file(site, {wish["file"]: yaml.safe_dump(config)}))
+    return lambda: [back() for back in reversed(undo)]
+
+
+def token(site: Site, name: str) -> str:
+    """A token of a ServiceAccount in the namespace default."""
+    request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
+    status, body = site.api.request(
+        "POST", f"/api/v1/namespaces/default/serviceaccounts/{name}/token", json.dumps(request).encode()
+    )
+    if status >= 400:
+        raise SandboxError(f"token of {name}: {status}")
+    return str(json.loads(body)["status"]["token"])
+
+
+def claims(site: Site, models: list[str]) -> Undo:
+    """Delete the volume claims of models with the pods on them, and wait for the new ones that Argo CD makes."""
+    path = "/api/v1/namespaces/vllm"
+    for model in models:
+        old = claim_of(site, model)
+        site.api.delete(f"{path}/persistentvolumeclaims/{old['metadata']['name']}")
+        deadline = time.monotonic() + POLICY_SECONDS
+        while claim_of(site, model)["metadata"].get("uid") in ("", old["metadata"]["uid"]):
+            for pod in (site.api.find(f"{path}/pods?labelSelector=model%3D{model}") or {}).get("items", []):
+                site.api.delete(f"{path}/pods/{pod['metadata']['name']}?gracePeriodSeconds=0")
+            if time.monotonic() > deadline:
+                raise SandboxError(f"the claim of {model} was not made anew")
+            time.sleep(0.5)
+    return lambda: None
+
+
+def claim_of(site: Site, model: str) -> dict[str, Any]:
+    """The volume claim of a model; one without a uid where there is none."""
+    found = (site.api.find("/api/v1/namespaces/vllm/persistentvolumeclaims") or {}).get("items", [])
+    return next((claim for claim in found if model in claim["metadata"]["name"]), {"metadata": {"uid": ""}})
 
 
 def pods(site: Site, wish: Mapping[str, Any]) -> Undo:
@@ -230,18 +272,6 @@ def tell(site: Site, pod: Mapping[str, Any], message: str) -> None:
     site.api.create(f"/api/v1/namespaces/{about['namespace']}/events", event)
 
 
-def hook(site: Site, wish: Mapping[str, str]) -> Undo:
-    """Install a hook of the repository's server."""
-    paths = []
-    for name, script in wish.items():
-        path = site.repository / "hooks" / name
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(script, "utf-8")
-        path.chmod(0o755)
-        paths.append(path)
-    return lambda: _remove(paths)
-
-
 def file(site: Site, wish: Mapping[str, str]) -> Undo:
     """Write files under ``$work``."""
     for name, text in wish.items():
@@ -249,12 +279,7 @@ def file(site: Site, wish: Mapping[str, str]) -> Undo:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, "utf-8")
         path.chmod(0o600)
-    return lambda: _remove(site.work / name for name in wish)
-
-
-def _remove(paths: Iterable[Path]) -> None:
-    for path in paths:
-        path.unlink(missing_ok=True)
+    return lambda: remove(site.work / name for name in wish)
 
 
 def certificate(site: Site, wish: Mapping[str, Any]) -> Undo:
@@ -295,4 +320,10 @@ ACTIONS: dict[str, Callable[[Site, Any], Undo]] = {
     "file": file,
     "certificate": certificate,
     "pause": pause,
+    "race": race,
+    "rewind": rewind,
+    "restart": restart,
+    "until": until,
+    "account": account,
+    "claims": claims,
 }

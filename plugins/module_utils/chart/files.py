@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ..findings import Finding, finding
+from ..findings import Finding, Severity, finding
 from ..planning.models import ModelRequest
 from ..planning.plan import Placement, Plan
 from .names import Names
@@ -56,11 +56,17 @@ def wrapper_files(
     return [TextFile(f"{directory.strip('/')}/{name}", text) for name, text in sorted(parts.items())]
 
 
-def monitor_findings(settings: ChartSettings, wanted: str, directory: str) -> list[Finding]:
-    """Why the ServiceMonitor is left out, when nobody asked for that (``service_monitor: auto`` without its CRD)."""
+def monitor_findings(settings: ChartSettings, wanted: str, available: bool | None, directory: str) -> list[Finding]:
+    """What comes of a cluster without the ServiceMonitor kind: left out with ``auto``, refused with ``true``.
+
+    Argo CD would refuse the whole sync for one unknown kind. ``available`` None: nobody has looked.
+    """
+    subject = f"{directory.strip('/')}/{MONITOR_FILE}"
+    if wanted == "true" and available is False:
+        message = "is wanted, but the cluster has no ServiceMonitor resource"
+        return [finding("values-monitor-crd-absent", subject, message, severity=Severity.FATAL)]
     if settings.service_monitor or wanted != "auto":
         return []
-    subject = f"{directory.strip('/')}/{MONITOR_FILE}"
     return [finding("values-monitor-crd-absent", subject, "is left out: the cluster has no ServiceMonitor resource")]
 
 

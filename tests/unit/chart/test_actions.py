@@ -55,6 +55,13 @@ def test_without_the_monitors_kind_there_is_no_monitor(values):
     assert codes(values(service_monitor="false")) == []
 
 
+def test_a_service_monitor_that_the_cluster_would_refuse_is_refused_before(values):
+    refused = values(service_monitor="true", service_monitor_available=False)
+    assert codes(refused) == ["values-monitor-crd-absent"]
+    assert refused["failed"]
+    assert codes(values(service_monitor="true")) == []  # nobody has looked
+
+
 def test_a_fatal_finding_fails_the_task_and_says_where(values):
     result = values(router={"tag": "latest"}, release="VLLM")
     assert result["failed"] and "files" not in result
