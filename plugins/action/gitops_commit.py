@@ -30,6 +30,7 @@ class ActionModule(FindingsAction):
 
     MODULE = "gitops_commit"
     SECRET_OPTIONS = frozenset({"token", "ssh_key", "sign_key"})
+    PUBLIC_RESULTS = frozenset({"changed", "revision", "content_revision", "pending_merge"})
     SPEC_RULES: ClassVar[dict[str, Any]] = {
         "mutually_exclusive": [("files", "revert")],
         "required_one_of": [("files", "revert")],

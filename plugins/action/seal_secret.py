@@ -44,17 +44,13 @@ class ActionModule(FindingsAction):
 
     MODULE = "seal_secret"
     SECRET_OPTIONS = frozenset({"string_data", "data", "fingerprint_key", "private_key", "api_key"})
+    # ciphertext, names and hashes: a value such as ``git`` must not punch holes into a sealed file
+    PUBLIC_RESULTS = frozenset({"changed", "files", "items", "stale", "certificate", "diff"})
     SPEC_RULES: ClassVar[dict[str, Any]] = {
         "mutually_exclusive": [["existing", "existing_dir"]],
         "required_one_of": [["existing", "existing_dir"]],
         "required_if": [["write", True, ["existing_dir"]]],
     }
-
-    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Mask messages, never ciphertext: a value such as ``git`` must not punch holes into a sealed file."""
-        self._public: dict[str, Any] = {}
-        result: dict[str, Any] = super().run(tmp, task_vars)
-        return {**result, **self._public}
 
     def perform(self, options: dict[str, Any]) -> dict[str, Any]:
         """Seal what changed, keep the rest."""
@@ -71,16 +67,8 @@ class ActionModule(FindingsAction):
         if options["write"] and not self.check_mode:
             changed = {one.wanted.path: one.text for one in outcome.sealed if one.changed}
             files.write(options["existing_dir"], changed)
-        self._public = self._result(outcome, certificate)
         findings += [*expiry_findings(certificate, now), *_newest(options, cluster, certificate, outcome, now)]
-        return {"findings": [*findings, *outcome.findings]}
-
-    def _options(self) -> dict[str, Any]:
-        entries = self._task.args.get("secrets")
-        if isinstance(entries, list) and not all(isinstance(entry, Mapping) for entry in entries):
-            # Ansible's own refusal would quote the entry, and with it a value
-            raise refuse("options-invalid", "module seal_secret", "secrets must be a list of mappings")
-        return super()._options()
+        return {**self._result(outcome, certificate), "findings": [*findings, *outcome.findings]}
 
     def _wanted(self, options: Mapping[str, Any]) -> tuple[list[Wanted], list[Finding]]:
         if not options["secrets"]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import time
 import traceback
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib import import_module
 from typing import Any, ClassVar
@@ -49,6 +50,9 @@ class FindingsAction(ActionBase):
 
     SECRET_OPTIONS: ClassVar[frozenset[str]] = frozenset()
     """Names (at any depth) of options whose values must never be shown."""
+
+    PUBLIC_RESULTS: ClassVar[frozenset[str]] = frozenset()
+    """Results that cannot hold a secret (commit ids, ciphertext); masking one like ``git`` would damage them."""
 
     SPEC_RULES: ClassVar[dict[str, Any]] = {}
     """mutually_exclusive, required_together, required_one_of, required_if of the module."""
@@ -93,13 +97,14 @@ class FindingsAction(ActionBase):
         finally:
             forget_credentials()
         outcome["seconds"] = round(time.monotonic() - started, 3)
-        return _finish(outcome, self._secrets)
+        return _finish(outcome, self._secrets, self.PUBLIC_RESULTS)
 
     def _options(self) -> dict[str, Any]:
-        validator = ArgumentSpecValidator(
-            {**_argument_spec(self.MODULE, self.SECRET_OPTIONS | CONNECTION_SECRETS)}, **self.SPEC_RULES
-        )
-        checked = validator.validate(_plain(self._task.args))
+        spec, given = _argument_spec(self.MODULE, self.SECRET_OPTIONS | CONNECTION_SECRETS), _plain(self._task.args)
+        if misshapen := list(_misshapen(spec, given)):
+            # Ansible's own refusal would quote the entry, and with it a value
+            raise Refusal(finding("options-invalid", f"module {self.MODULE}", message) for message in misshapen)
+        checked = ArgumentSpecValidator({**spec}, **self.SPEC_RULES).validate(given)
         self._secrets = set(checked._no_log_values)
         if checked.error_messages:
             raise Refusal(
@@ -120,14 +125,30 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _finish(outcome: dict[str, Any], secrets: set[str]) -> dict[str, Any]:
+def _misshapen(spec: Mapping[str, Any], given: Mapping[str, Any], path: str = "") -> Iterator[str]:
+    """Options that are to be mappings, or lists of them, and are not. Text is left to Ansible, which reads it."""
+    for name, option in spec.items():
+        value = given.get(name)
+        if "options" not in option or value is None or isinstance(value, str):
+            continue
+        listed = option["type"] == "list"
+        entries = value if isinstance(value, list) else [value]
+        if isinstance(value, list) != listed or not all(isinstance(entry, Mapping) for entry in entries):
+            yield f"{path}{name} must be a {'list of mappings' if listed else 'mapping'}"
+            continue
+        for entry in entries:
+            yield from _misshapen(option["options"], entry, f"{path}{name}.")
+
+
+def _finish(outcome: dict[str, Any], secrets: set[str], public: frozenset[str]) -> dict[str, Any]:
     """The Ansible form of an outcome: findings as dicts, one readable msg, no secret."""
     findings: list[Finding] = outcome.get("findings", [])
     result: dict[str, Any] = {"changed": False, **outcome}
     result["findings"] = [f.to_dict() for f in findings]
     if findings and "msg" not in result:
         result["msg"] = "\n".join(render(findings))
-    return remove_values(result, secrets) if secrets else result
+    kept = {name: value for name, value in result.items() if name in public}
+    return {**remove_values(result, secrets), **kept} if secrets else result
 
 
 def _unexpected(error: Exception) -> Finding:

@@ -88,6 +88,20 @@ def test_an_unexpected_error_names_the_place_and_never_the_value() -> None:
 
 
 @pytest.mark.usefixtures("page")
+@pytest.mark.parametrize("items", [["canary"], [["canary"]], "canary", {"canary": 1}, [{"value": "a"}, "canary"]])
+def test_an_entry_of_the_wrong_shape_is_named_by_its_place_and_not_quoted(items: Any) -> None:
+    result = run(lambda o: {}, {"name": "a", "items": items})
+    assert {f["code"] for f in result["findings"]} == {"options-invalid"}
+    assert "canary" not in json.dumps(result)
+
+
+def test_what_cannot_hold_a_secret_is_not_damaged_by_a_short_one() -> None:
+    masked = shell._finish({"revision": "ab" * 20, "text": "ab"}, {"ab"}, frozenset({"revision"}))
+    assert masked["revision"] == "ab" * 20
+    assert "ab" not in masked["text"]
+
+
+@pytest.mark.usefixtures("page")
 def test_secrets_are_masked_at_any_depth() -> None:
     def echo(options: dict[str, Any]) -> dict[str, Any]:
         return {"deep": [{"text": f"{options['token']} and {options['items'][0]['value']}"}]}
