@@ -38,12 +38,12 @@ class CallbackModule(Default):
         return bool(self._display.verbosity)
 
     def v2_playbook_on_play_start(self, play: Any) -> None:
-        """Name the play once."""
+        """Name the play once, if somebody gave it a name; Ansible would print its pattern of hosts instead."""
         self._play = play
         if self._chatty():
             super().v2_playbook_on_play_start(play)
-        else:
-            self._display.display(play.get_name().strip())
+        elif name := _given_name(play):
+            self._display.display(name)
 
     def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
         """Say what begins, only when asked to be verbose."""
@@ -82,3 +82,8 @@ class CallbackModule(Default):
 
     def _say(self, result: Any, mark: str, text: str, error: bool = False) -> None:
         self._display.display(f"  {mark} {result.host.get_name()}: {text}", stderr=error)
+
+
+def _given_name(play: Any) -> str:
+    name, hosts = play.get_name().strip(), play.hosts
+    return "" if name == (hosts if isinstance(hosts, str) else ",".join(hosts or ())) else name
