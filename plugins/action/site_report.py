@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.inferops.vllm.plugins.module_utils.findings import refuse
+from ansible_collections.inferops.vllm.plugins.module_utils.site.fleet import row_of
 from ansible_collections.inferops.vllm.plugins.module_utils.site.page import render
 from ansible_collections.inferops.vllm.plugins.module_utils.site.report import Run, build, summary_lines
 from ansible_collections.inferops.vllm.plugins.plugin_utils.action import FindingsAction
@@ -40,7 +41,7 @@ class ActionModule(FindingsAction):
             _write(Path(paths["html_path"]), render(document))
         lines = summary_lines(document)
         written = [] if self.check_mode else [f"report: {paths['html_path']}"]
-        return {**paths, "outcome": document["outcome"], "lines": [*lines, *written]}
+        return {**paths, "outcome": document["outcome"], "row": row_of(document), "lines": [*lines, *written]}
 
 
 def _write(path: Path, text: str) -> None:

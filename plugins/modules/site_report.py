@@ -74,6 +74,23 @@ options:
     description: The result of M(inferops.vllm.served_models).
     type: dict
     default: {}
+  settings:
+    description: What the sites of a fleet are compared in.
+    type: dict
+    default: {}
+    suboptions:
+      gpu_mode:
+        description: How the GPUs reach the pods.
+        type: str
+        default: ""
+      chart:
+        description: Version of the chart.
+        type: str
+        default: ""
+      image:
+        description: Tag of the vLLM image.
+        type: str
+        default: ""
 attributes:
   check_mode:
     support: full
@@ -114,6 +131,10 @@ outcome:
   returned: success
   type: str
   sample: verified
+row:
+  description: The report in short, for the page of a fleet (M(inferops.vllm.fleet_report)).
+  returned: success
+  type: dict
 lines:
   description: The end summary - what was committed, where each model runs, what answered.
   returned: success

@@ -26,6 +26,7 @@ ROOT = Path(__file__).parents[2]
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "main")
 STATES = Path(os.environ.get("SANDBOX_TEST_STATE") or ROOT / ".cache" / "sandbox-tests") / WORKER
 RECAP = re.compile(r"^\S+ +: ok=(\d+) +changed=(\d+) +unreachable=(\d+) +failed=(\d+)", re.MULTILINE)
+INVENTORY = ROOT / "inventories" / "sandbox"
 START_SECONDS = 3600
 PLAY_SECONDS = 300
 
@@ -92,11 +93,16 @@ class Sandbox:
         return self.git("rev-parse", self.state["git_branch"])
 
     def play(
-        self, *arguments: str, playbook: str = "playbooks/site.yml", cwd: Path = ROOT, **environment: str
+        self,
+        *arguments: str,
+        playbook: str = "playbooks/site.yml",
+        inventory: Path = INVENTORY,
+        cwd: Path = ROOT,
+        **environment: str,
     ) -> Played:
-        """Run a playbook with the sandbox's inventory."""
+        """Run a playbook, with the sandbox's inventory unless another one is given."""
         command = [str(Path(sys.executable).parent / "ansible-playbook"), playbook]
-        command += ["--inventory", str(ROOT / "inventories" / "sandbox"), *arguments]
+        command += ["--inventory", str(inventory), *arguments]
         done = subprocess.run(
             command,
             cwd=cwd,

@@ -144,9 +144,9 @@ def test_the_job_succeeds(first: Job) -> None:
 
 
 def test_the_job_hands_its_summary_to_awx(first: Job) -> None:
-    summary = first.stats["artifact_data"]["vllm_sites"]["runner"]
+    summary = first.stats["artifact_data"]["inferops_site_runner"]
     assert summary["outcome"] == "verified"
-    assert summary["lines"]
+    assert summary["headline"]
     report = json.loads(Path(summary["json_path"]).read_text("utf-8"))
     assert report["outcome"] == "verified"
     assert Path(summary["html_path"]).is_file()

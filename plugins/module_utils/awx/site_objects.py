@@ -136,6 +136,10 @@ TEMPLATES: dict[str, dict[str, Any]] = {
         "description": "Reads only: are the models served, and do they refuse what they must refuse?",
         "playbook": "playbooks/verify.yml",
     },
+    "fleet": {
+        "description": "Asks no site: one page and summary of what the jobs before it in a workflow handed on.",
+        "playbook": "playbooks/fleet.yml",
+    },
     "remove": {
         "description": "Takes the models off a site.",
         "playbook": "playbooks/remove.yml",

@@ -25,6 +25,9 @@ JSON = dict[str, Any]
 SCHEMA_VERSION = 1
 SEVERITIES = ("fatal", "warning", "info")
 MIB_PER_GIB = 1024
+INVENTORY = "site-"
+"""Codes of what is wrong with an inventory: the run stopped before it looked at the site."""
+SETTINGS = ("gpu_mode", "chart", "image")
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,7 @@ class Run:
     models: Sequence[Mapping[str, Any]] = ()
     revisions: Sequence[Mapping[str, Any]] = ()
     verification: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 def build(run: Run) -> JSON:
@@ -90,6 +94,7 @@ def _build(run: Run) -> JSON:
         "outcome": "",
         "headline": "",
         "totals": {"seconds": round(sum(s["seconds"] for s in stages), 3), **_count(findings)},
+        "settings": {name: str(run.settings.get(name) or "") for name in SETTINGS},
         "revisions": [_revision(entry) for entry in run.revisions],
         "nodes": [_node(node, models) for node in nodes],
         "models": models,
@@ -273,8 +278,10 @@ def _headline(document: Mapping[str, Any]) -> str:
 def _stopped(document: Mapping[str, Any]) -> str:
     """Where it stopped and why, in the words of the catalogue: they are shorter than the message."""
     failed = next((s for s in document["stages"] if s["status"] == "failed" or s["findings"]["fatal"]), None)
-    where = f"Stopped at {failed['title']}" if failed else "Stopped"
     found = next((f for f in document["findings"] if f["severity"] == "fatal"), None)
+    where = f"Stopped at {failed['title']}" if failed else "Stopped"
+    if found and found["code"].startswith(INVENTORY):
+        where = "Stopped before the first stage"
     return f"{where}. {found['title']}: {found['subject']}." if found and found["title"] else f"{where}."
 
 
