@@ -15,6 +15,7 @@ import json
 import os
 import re
 import socket
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -39,6 +40,10 @@ PAGE = 500
 
 TIMEOUT_SECONDS = 30.0
 """For one request; waits are the callers' business."""
+
+BUSY_TRIES = 5
+BUSY_SECONDS = 5.0
+"""A busy API server (429) is asked so often, and no longer than this apart: it has not begun with the request."""
 
 LEAVE_SECONDS = 1.0
 """For the other end of a port-forward to notice that we have finished."""
@@ -210,16 +215,21 @@ class Cluster:
         if content_type:
             headers["Content-Type"] = content_type
         url = f"{self.host}{path}" + (f"?{urlencode(query)}" if query else "")
-        try:
-            response = self._pool.request(
-                method, url, body=body, headers=headers, timeout=TIMEOUT_SECONDS, retries=False
-            )
-        except urllib3.exceptions.HTTPError as error:
-            raise ApiError(UNREACHABLE, "Unreachable", _first_line(error), self.host) from None
+        for left in reversed(range(BUSY_TRIES)):
+            response = self._ask(method, url, body, headers)
+            if response.status != http.client.TOO_MANY_REQUESTS or not left:
+                break
+            time.sleep(_pause(response.headers.get("Retry-After")))
         if response.status >= http.client.BAD_REQUEST:
             raise _api_error(f"{method} {path}", response.status, response.data)
         data: bytes = response.data
         return data
+
+    def _ask(self, method: str, url: str, body: str | None, headers: Mapping[str, str]) -> Any:
+        try:
+            return self._pool.request(method, url, body=body, headers=headers, timeout=TIMEOUT_SECONDS, retries=False)
+        except urllib3.exceptions.HTTPError as error:
+            raise ApiError(UNREACHABLE, "Unreachable", _first_line(error), self.host) from None
 
     def _headers(self) -> dict[str, str]:
         return {
@@ -227,6 +237,14 @@ class Cluster:
             for setting in self._configuration.auth_settings().values()
             if setting["in"] == "header" and setting["value"]
         }
+
+
+def _pause(retry_after: str | None) -> float:
+    """Seconds until the next try; API servers send whole seconds."""
+    try:
+        return min(max(float(retry_after or 1), 0.0), BUSY_SECONDS)
+    except ValueError:
+        return 1.0
 
 
 def _api_error(request: str, status: int, body: bytes) -> ApiError:

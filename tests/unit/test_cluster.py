@@ -16,9 +16,11 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from ansible_collections.inferops.vllm.plugins.module_utils.api_error import ApiError
 from ansible_collections.inferops.vllm.plugins.module_utils.cluster import (
+    BUSY_TRIES,
     PAGE,
     Cluster,
     _forward_error,
+    _pause,
     path_of,
     path_of_object,
 )
@@ -74,6 +76,27 @@ def test_paths_of_known_kinds() -> None:
     assert path_of("Application", "argocd", "vllm") == "/apis/argoproj.io/v1alpha1/namespaces/argocd/applications/vllm"
     assert path_of("RuntimeClass", "ignored", "nvidia") == "/apis/node.k8s.io/v1/runtimeclasses/nvidia"
     assert path_of_object(POD) == "/api/v1/namespaces/vllm/pods/p"
+
+
+def test_a_busy_server_is_asked_again_when_it_says(
+    server: Any, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr("time.sleep", pauses.append)
+    busy = [(429, {"reason": "TooManyRequests"})] * 2
+    server.answers["GET", "/api/v1/nodes/a"] = lambda query: busy.pop() if busy else (200, {"kind": "Node"})
+    assert cluster.get("/api/v1/nodes/a") == {"kind": "Node"}
+    assert (len(server.seen), pauses) == (3, [1.0, 1.0])
+    server.answers["GET", "/api/v1/nodes/a"] = (429, {"reason": "TooManyRequests", "message": "slow down"})
+    with pytest.raises(ApiError, match="slow down") as caught:
+        cluster.get("/api/v1/nodes/a")
+    assert caught.value.transient
+    assert (len(server.seen), len(pauses)) == (3 + BUSY_TRIES, 2 + BUSY_TRIES - 1)
+
+
+@pytest.mark.parametrize(("said", "pause"), [(None, 1.0), ("2", 2.0), ("3600", 5.0), ("-1", 0.0), ("tomorrow", 1.0)])
+def test_how_long_a_busy_server_is_left_alone(said: str | None, pause: float) -> None:
+    assert _pause(said) == pause
 
 
 def test_requests_carry_the_token(server: Any, cluster: Cluster) -> None:
