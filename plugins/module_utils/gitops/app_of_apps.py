@@ -74,6 +74,20 @@ def _edit(code: str, change: Callable[[str], str], what: str) -> Edit:
     return edit
 
 
+def app_namespaces(text: str) -> dict[str, str]:
+    """The namespace that each application's folder is deployed to, as the values of the app-of-apps say it.
+
+    Empty where they say nothing that can be read.
+    """
+    try:
+        data = parse(text)
+    except NotFound:
+        return {}
+    apps = data.get(LIST) if isinstance(data, dict) else None
+    named = [app for app in apps or () if isinstance(app, dict) and app.get("name") and app.get("namespace")]
+    return {f"applications/{app.get('path') or app['name']}": str(app["namespace"]) for app in named}
+
+
 # -- the list of applications ---------------------------------------------------------------------
 
 

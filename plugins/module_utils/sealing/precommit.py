@@ -13,11 +13,16 @@ import subprocess
 import sys
 from collections.abc import Iterable, Sequence
 
-from ..findings import Finding, fatal, refuse, render
+from ..findings import Finding, Refusal, fatal, refuse, render
+from ..gitops.app_of_apps import app_namespaces
 from .guard import check, probes_of
+
+# pylint: disable=ansible-bad-function  # we run on the controller, where no module offers run_command
 
 GIT_SECONDS = 60
 LARGEST_FILE = 1024 * 1024
+APP_OF_APPS = "applications/argo-cd-resources/values.yaml"
+"""Says to which namespace each folder below applications/ is deployed, where a site has it."""
 
 
 def repository_findings(directory: str, *, everything: bool, namespaces: dict[str, str] | None = None) -> list[Finding]:
@@ -26,6 +31,8 @@ def repository_findings(directory: str, *, everything: bool, namespaces: dict[st
     Raises :class:`Refusal` (``sealing-guard-empty``) when ``directory`` is no working copy.
     """
     tracked = _lines(directory, "ls-files", "-z")
+    if namespaces is None and APP_OF_APPS in tracked:
+        namespaces = app_namespaces(_show(directory, APP_OF_APPS))
     looked_at = tracked if everything else _lines(directory, "diff", "--cached", "--name-only", "--diff-filter=d", "-z")
     if not looked_at and not everything:
         return []
@@ -36,13 +43,21 @@ def repository_findings(directory: str, *, everything: bool, namespaces: dict[st
 
 def main(arguments: Sequence[str]) -> int:
     """The command line."""
-    findings = repository_findings(".", everything="--all" in arguments)
+    try:
+        findings = repository_findings(".", everything="--all" in arguments)
+    except Refusal as refusal:
+        findings = refusal.findings
     sys.stdout.write("".join(f"{line}\n" for line in render(findings)))
     return 1 if fatal(findings) else 0
 
 
 def _staged(directory: str, paths: Iterable[str]) -> dict[str, str]:
-    return {path: _git(directory, "show", f":{path}")[:LARGEST_FILE].decode("utf-8", "replace") for path in paths}
+    return {path: _show(directory, path) for path in paths}
+
+
+def _show(directory: str, path: str) -> str:
+    """The staged text; empty for what is no file (a submodule) or is in the middle of a merge, which Git refuses."""
+    return _run(directory, "show", f":{path}").stdout[:LARGEST_FILE].decode("utf-8", "replace")
 
 
 def _lines(directory: str, *arguments: str, stdin: Iterable[str] = ()) -> list[str]:
@@ -51,15 +66,19 @@ def _lines(directory: str, *arguments: str, stdin: Iterable[str] = ()) -> list[s
 
 
 def _git(directory: str, *arguments: str, stdin: bytes = b"") -> bytes:
-    command = ["git", "-C", directory, *arguments]
-    try:
-        answer = subprocess.run(command, input=stdin, capture_output=True, timeout=GIT_SECONDS, check=False)  # noqa: S603
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise refuse("sealing-guard-empty", directory, f"git: {type(error).__name__}") from None
+    answer = _run(directory, *arguments, stdin=stdin)
     # check-ignore answers 1 for "none of them"
     if answer.returncode > 1:
         raise refuse("sealing-guard-empty", directory, "is no Git working copy")
     return answer.stdout
+
+
+def _run(directory: str, *arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    command = ["git", "-C", directory, *arguments]
+    try:
+        return subprocess.run(command, input=stdin, capture_output=True, timeout=GIT_SECONDS, check=False)  # noqa: S603
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise refuse("sealing-guard-empty", directory, f"git: {type(error).__name__}") from None
 
 
 if __name__ == "__main__":

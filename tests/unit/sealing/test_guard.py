@@ -134,6 +134,34 @@ def test_the_command_line(
     assert "× sealing-plaintext-secret: key.txt: holds a private key" in capsys.readouterr().out
 
 
+def test_the_app_of_apps_says_where_a_sealed_file_belongs(repository: Path) -> None:
+    add(repository, ".gitignore", guard.with_guard(""))
+    apps = "apps:\n  - {name: vllm, namespace: vllm}\n  - {name: webui, path: open-webui, namespace: open-webui}\n"
+    add(repository, precommit.APP_OF_APPS, apps)
+    assert precommit.repository_findings(str(repository), everything=True) == []
+    add(repository, PATH, GOOD.replace("namespace: vllm", "namespace: open-webui"))
+    (found,) = precommit.repository_findings(str(repository), everything=False)
+    assert (found.code, found.subject) == ("sealing-misplaced", PATH)
+    assert "applications/open-webui is the folder" in found.message
+    add(repository, precommit.APP_OF_APPS, "apps: [")
+    assert precommit.repository_findings(str(repository), everything=True) == [], "what cannot be read says nothing"
+
+
+def test_submodules_and_a_folder_that_is_no_working_copy(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    add(repository, ".gitignore", guard.with_guard(""))
+    entry = f"160000,{'1' * 40},charts/sub"
+    subprocess.run(["git", "-C", str(repository), "update-index", "--add", "--cacheinfo", entry], check=True)
+    assert precommit.repository_findings(str(repository), everything=True) == []
+    elsewhere = tmp_path.parent / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    monkeypatch.chdir(elsewhere)
+    assert precommit.main([]) == 1
+    assert "sealing-guard-empty" in capsys.readouterr().out
+
+
 def test_it_runs_as_a_hook(repository: Path) -> None:
     root = Path(__file__).parents[3]
     module = precommit.__name__
