@@ -86,6 +86,13 @@ options:
         description:
           - What a value must look like, by key. V(huggingface_token) or V(api_key).
         type: dict
+      pad_to:
+        description:
+          - Lengthens values with blanks to a multiple of this many bytes, because a sealed item shows its value's length.
+          - Possible only for C(.dockerconfigjson) and C(.dockercfg), in which blanks at the end mean nothing; refused
+            for any other key.
+        type: int
+        default: 0
       labels:
         description: Labels of the SealedSecret. Unset keeps what the file has.
         type: dict

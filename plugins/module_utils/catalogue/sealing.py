@@ -173,6 +173,14 @@ VALUES: tuple[Entry, ...] = (
         fix="Split it.",
     ),
     Entry(
+        code="sealing-padding-refused",
+        severity=Severity.FATAL,
+        title="A value cannot be padded",
+        symptom="Sealing stops before anything is written.",
+        cause="A token, key or password with blanks behind it is another one; the format itself has no padding.",
+        fix="Leave pad_to out for this Secret; make the value itself of the usual length, as generated keys are.",
+    ),
+    Entry(
         code="sealing-duplicate",
         severity=Severity.FATAL,
         title="Two entries mean the same Secret or the same file",
@@ -272,7 +280,7 @@ CHANGES: tuple[Entry, ...] = (
         title="Nobody can tell whether a value changed",
         symptom="Sealed items were kept; a rotated value of the same length would go unnoticed.",
         cause="No fingerprint key, or a file of kubeseal's or of another key; and no right to read the live Secret.",
-        fix="Set fingerprint_key (or fingerprint_key_file); for a one-time take-over run once with on_unknown=reseal.",
+        fix="Set vllm_sealing_key (fingerprint_key or fingerprint_key_file of seal_secret); for a one-time take-over run once with on_unknown=reseal.",
     ),
     Entry(
         code="sealing-stale",

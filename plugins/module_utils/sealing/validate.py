@@ -48,6 +48,10 @@ TYPE_KEYS: Mapping[str, tuple[str, ...]] = {
 }
 
 
+PADDABLE_KEYS = (".dockerconfigjson", ".dockercfg")
+"""JSON documents, in which blanks at the end mean nothing: the only values whose length can be hidden."""
+
+
 @dataclass(frozen=True)
 class Wanted:
     """One Secret as the play asks for it.
@@ -94,6 +98,9 @@ def wanted_of(option: Mapping[str, Any], subject: str, from_file: Mapping[str, b
         raw, problems = _value(value, where, encoded=option_name == "data")
         values[str(key)] = raw
         findings += problems or _format_findings(raw, where, formats.get(key))
+    if option.get("pad_to"):
+        values, problems = _padded(values, int(option["pad_to"]), subject)
+        findings += problems
     wanted = Wanted(
         name=str(option["name"]),
         namespace=str(option.get("namespace") or ""),
@@ -175,6 +182,24 @@ def _value(value: object, subject: str, *, encoded: bool) -> tuple[bytes | None,
         return value.encode(), text_findings(value, subject)
     except UnicodeEncodeError:
         return None, [finding("sealing-value-type", subject, "is not valid Unicode text")]
+
+
+def _padded(
+    values: Mapping[str, bytes | None], block: int, subject: str
+) -> tuple[dict[str, bytes | None], list[Finding]]:
+    """Values lengthened by blanks to a multiple of ``block``, for the keys whose readers skip blanks at the end."""
+    findings = []
+    if block < 0:
+        findings = [finding("sealing-padding-refused", f"{subject}.pad_to", f"is {block}, not a number of bytes")]
+    for key, raw in values.items():
+        if key not in PADDABLE_KEYS and raw is not None and not findings:
+            message = (
+                f"key {key} is taken to the letter by whoever reads it; only {', '.join(PADDABLE_KEYS)} can be padded"
+            )
+            findings = [finding("sealing-padding-refused", f"{subject}.pad_to", message)]
+    if findings:
+        return dict(values), findings
+    return {key: raw and raw.ljust(-(-len(raw) // block) * block) for key, raw in values.items()}, []
 
 
 def _decoded(value: str, subject: str) -> tuple[bytes | None, list[Finding]]:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from typing import Any
 
 import pytest
@@ -139,6 +140,24 @@ def test_shapes() -> None:
     assert codes(string_data={"TOKEN": "short"}, formats={"TOKEN": "api_key"}) == {"sealing-value-shape"}
     (found,) = findings(formats={"TOKEN": "huggingface_tokn"})
     assert "did you mean 'huggingface_token'" in found.message
+
+
+@given(st.integers(1, 400), st.integers(1, 300))
+def test_padding_hides_the_length_of_json_and_nothing_else(length: int, block: int) -> None:
+    text = json.dumps({"auths": {"r": {"auth": "a" * length}}})
+    entry = option(type="kubernetes.io/dockerconfigjson", string_data={".dockerconfigjson": text}, pad_to=block)
+    wanted, problems = wanted_of(entry, "s", {})
+    padded = wanted.values[".dockerconfigjson"] or b""
+    assert problems == []
+    assert (len(padded) % block, len(padded) - len(text) < block) == (0, True)
+    assert json.loads(padded) == json.loads(text)
+
+
+def test_padding_that_would_change_a_value_is_refused() -> None:
+    assert codes(pad_to=64) == {"sealing-padding-refused"}
+    assert codes(pad_to=-1) == {"sealing-padding-refused"}
+    assert codes(pad_to=0) == set()
+    assert codes(pad_to=64, string_data={"TOKEN": None}) == set(), "what is sealed already stays"
 
 
 @pytest.mark.parametrize(
