@@ -90,6 +90,12 @@ options:
         description: File mode. Unset keeps the present one, and means V(0644) for a new file.
         type: str
         choices: ["0644", "0755"]
+  base_revision:
+    description:
+      - The commit (full id) that O(files) were made from, as M(inferops.vllm.gitops_read) returned it. Whole files that
+        somebody changed since are refused instead of overwritten. Empty means that nothing was read before.
+    type: str
+    default: ""
   revert:
     description:
       - Takes back one commit of this collection by a new commit. V(last) is the newest one of O(stage) and O(site);

@@ -53,7 +53,8 @@ class Request:
 
     ``render`` gives the desired files; ``message`` is the subject, optionally with a body; ``trailers``
     go below it. ``branch`` is empty for the remote's default branch. ``attempts`` bounds the pushes
-    (1 to 10). ``sign_key`` is an armoured private GnuPG key, or empty.
+    (1 to 10). ``sign_key`` is an armoured private GnuPG key, or empty. ``base`` is the commit that the
+    files were made from, or empty: whole files that somebody changed since are not overwritten.
     """
 
     render: Render
@@ -63,6 +64,7 @@ class Request:
     person: Person = field(default_factory=Person)
     attempts: int = MAXIMUM_ATTEMPTS
     sign_key: str = field(default="", repr=False)
+    base: str = ""
 
 
 @dataclass(frozen=True)
@@ -153,6 +155,7 @@ def commit(
     for attempt in range(1, request.attempts + 1):
         draft = request.render(repository, snapshot)
         changes = prepare(repository, snapshot, draft.wanted)
+        first = first or at_base(repository, snapshot, request.base, draft.wanted)
         raise_if_fatal(check_owner(first, changes))
         if dry_run or not moved(changes):
             return unpushed(repository, snapshot, changes)
@@ -169,6 +172,21 @@ def unpushed(repository: Repository, snapshot: Snapshot, changes: Sequence[Chang
     """The outcome without a push: nothing to do, or a dry run."""
     touched = repository.last_commit(snapshot, [change.path for change in changes])
     return Outcome(snapshot.branch, snapshot.revision, moved(changes), touched, changed=bool(moved(changes)))
+
+
+def at_base(repository: Repository, snapshot: Snapshot, base: str, wanted: Sequence[Wanted]) -> dict[str, bytes | None]:
+    """What the paths that are written as a whole held at ``base``, from which they were made; nothing without one.
+
+    Raises ``gitops-concurrent-edit`` when the branch has lost that commit.
+    """
+    if base in ("", snapshot.revision) or not snapshot.revision:
+        return {}
+    if not repository.contains(snapshot, base):
+        where = f"{repository.subject} branch {snapshot.branch}"
+        raise refuse("gitops-concurrent-edit", where, f"no longer holds {base[:12]}, from which the files were made")
+    paths = [item.path for item in wanted if not item.edit]
+    held = repository.read(repository.snapshot(snapshot.branch, base), paths)
+    return {path: held.get(path) for path in paths}
 
 
 def _whole(wanted: Sequence[Wanted], changes: Sequence[Change]) -> dict[str, bytes | None]:

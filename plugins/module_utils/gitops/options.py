@@ -99,6 +99,9 @@ def request_of(options: Mapping[str, Any]) -> Request:
     retries = int(options["retries"])
     if not 1 <= retries <= MAXIMUM_ATTEMPTS:
         raise refuse("gitops-files-invalid", "retries", f"is {retries}; allowed are 1 to {MAXIMUM_ATTEMPTS}")
+    base = options.get("base_revision") or ""
+    if base and not re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", base):
+        raise refuse("gitops-revision-invalid", "base_revision", f"'{base}' is not a full commit id")
     return Request(
         render=render_of(options),
         message=options["message"],
@@ -107,6 +110,7 @@ def request_of(options: Mapping[str, Any]) -> Request:
         person=person_of(options),
         attempts=retries,
         sign_key=text_or_file(options.get("sign_key") or "", "sign_key", "PRIVATE KEY"),
+        base=base,
     )
 
 

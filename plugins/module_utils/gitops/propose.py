@@ -13,9 +13,9 @@ import re
 import time
 from collections.abc import Callable, Sequence
 
-from ..findings import Finding, finding, refuse
-from .changes import Change, fingerprint, moved
-from .commit import STAGE_TRAILER, Outcome, Request, backoff, build, full_message, prepare, unpushed
+from ..findings import Finding, finding, raise_if_fatal, refuse
+from .changes import Change, check_owner, fingerprint, moved
+from .commit import STAGE_TRAILER, Outcome, Request, at_base, backoff, build, full_message, prepare, unpushed
 from .pull_request import Provider, Send, ensure, find
 from .repository import Repository, Snapshot
 
@@ -41,6 +41,7 @@ def propose(
         snapshot = repository.open(request.branch)
         draft = request.render(repository, snapshot)
         changes = prepare(repository, snapshot, draft.wanted)
+        raise_if_fatal(check_owner(at_base(repository, snapshot, request.base, draft.wanted), changes))
         if not moved(changes):
             return unpushed(repository, snapshot, changes)
         head = branch_name(request, snapshot.branch, moved(changes))

@@ -201,6 +201,43 @@ def test_a_whole_file_that_somebody_else_writes_stops_the_loop(origin):
     assert origin.show(VALUES) == "theirs: 1\n"
 
 
+def test_what_somebody_changed_since_the_files_were_made_is_not_overwritten(origin):
+    base = origin.head()
+    origin.seed({VALUES: "theirs: 1\n"}, "theirs")
+    with pytest.raises(Refusal) as caught:
+        run(origin, Wanted(VALUES, b"ours: 1\n"), base=base)
+    (found,) = caught.value.findings
+    assert (found.code, found.subject) == ("gitops-concurrent-edit", VALUES)
+    assert "-a: 1" in found.message
+    assert "+theirs: 1" in found.message
+    assert origin.show(VALUES) == "theirs: 1\n"
+
+
+def test_a_file_that_appeared_since_is_somebody_elses(origin):
+    base = origin.head()
+    origin.seed({"k8s/new.yaml": "theirs: 1\n"})
+    assert refused(origin, Wanted("k8s/new.yaml", b"ours: 1\n"), base=base) == ["gitops-concurrent-edit"]
+    assert refused(origin, Wanted("k8s/new.yaml"), base=base) == ["gitops-concurrent-edit"], "nor is it deleted"
+
+
+def test_other_files_edits_and_the_same_content_may_move_on(origin):
+    base = origin.head()
+    origin.seed({"README.md": "theirs\n", "other.txt": "x"})
+    edit = Wanted("README.md", edit=lambda path, text: text + "ours\n")
+    assert run(origin, Wanted(VALUES, b"ours: 1\n"), edit, base=base).changed
+    assert origin.show("README.md") == "theirs\nours\n"
+    origin.seed({VALUES: "same: 1\n"})
+    assert not run(origin, Wanted(VALUES, b"same: 1\n"), base=base).changed
+
+
+def test_a_base_that_lies_far_back_or_is_gone(origin):
+    base = origin.head()
+    for number in range(25):
+        origin.seed({"other.txt": str(number)})
+    assert run(origin, Wanted(VALUES, b"ours: 1\n"), base=base).changed
+    assert refused(origin, Wanted(VALUES, b"ours: 2\n"), base="1" * 40) == ["gitops-concurrent-edit"]
+
+
 def test_an_edit_is_redone_on_what_others_wrote(origin):
     def render(repository, snapshot):
         if snapshot.revision == first:

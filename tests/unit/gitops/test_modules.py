@@ -88,6 +88,17 @@ def test_a_request_is_opened_once_and_gone_after_the_merge(origin, kind):
         assert {authorization for _, _, authorization in fake.requests} == {f"{scheme} {TOKEN}"}
 
 
+def test_neither_way_overwrites_what_changed_since_the_files_were_made(origin, fake):
+    base = origin.head()
+    origin.seed({"k8s/a.yaml": "theirs: 1\n"})
+    with fake.serve() as url:
+        assert codes(propose(origin, fake, url, base_revision=base)) == ["gitops-concurrent-edit"]
+        assert codes(commit(origin, base_revision=base)) == ["gitops-concurrent-edit"]
+        assert codes(commit(origin, base_revision="main")) == ["gitops-revision-invalid"]
+        assert ours(origin) == [] == fake.open
+        assert propose(origin, fake, url, base_revision=origin.head())["pending_merge"]
+
+
 def test_the_branch_is_made_anew_when_its_base_moved(origin, fake):
     with fake.serve() as url:
         files = [{"path": "applications/vllm/values.yaml", "state": "absent"}]
