@@ -87,6 +87,13 @@ class Sandbox:
         done = subprocess.run(["git", "-C", repository, *arguments], capture_output=True, text=True, check=True)
         return done.stdout.strip()
 
+    def run(self, program: str, *arguments: str, stdin: str = "") -> str:
+        """Run one of the sandbox's programs."""
+        command = [self.state["binaries"][program], *arguments]
+        done = subprocess.run(command, input=stdin, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
     @property
     def head(self) -> str:
         """The commit that the branch is at."""
