@@ -16,6 +16,8 @@ from ansible_collections.inferops.vllm.plugins.module_utils.gpu.preflight import
     settings_from,
 )
 from ansible_collections.inferops.vllm.plugins.module_utils.gpu.snapshot import collect, load, save
+from ansible_collections.inferops.vllm.plugins.module_utils.planning.parse import parse_models
+from ansible_collections.inferops.vllm.plugins.module_utils.planning.pods import engine_pods, gpu_resources
 from ansible_collections.inferops.vllm.plugins.plugin_utils.action import FindingsAction
 
 
@@ -28,7 +30,15 @@ class ActionModule(FindingsAction):
     def perform(self, options: dict[str, Any]) -> dict[str, Any]:
         """Read once (or replay), judge, and ask the live cluster what a snapshot cannot answer."""
         options["required_cuda"] = options["required_cuda"] or newest_cuda(options["image_tags"])
+        models, _said_by_the_planner = parse_models(options["models"], default_tag=options["default_tag"])
+        options["resources"] = options["resources"] or gpu_resources(models)
         settings = settings_from(options)
+        engines = engine_pods(
+            models,
+            release=settings.release,
+            runtime_class=settings.runtime_class,
+            tolerations=settings.tolerations,
+        )
         cluster = None if options["from_snapshot"] else Cluster.connect(options)
         try:
             snapshot = load(options["from_snapshot"]) if cluster is None else collect(cluster, settings)
@@ -38,7 +48,7 @@ class ActionModule(FindingsAction):
                 snapshot,
                 settings,
                 cluster=cluster,
-                pods=options["dry_run_pods"],
+                pods=[*engines, *options["dry_run_pods"]],
                 smoke=_smoke(options) if options["smoke_test"] else None,
                 check_mode=self.check_mode,
                 progress=self.progress,

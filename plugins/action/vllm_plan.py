@@ -20,6 +20,7 @@ from ansible_collections.inferops.vllm.plugins.module_utils.planning.parse impor
 from ansible_collections.inferops.vllm.plugins.module_utils.planning.placement import plan_models
 from ansible_collections.inferops.vllm.plugins.module_utils.planning.refusals import tight_is_fatal
 from ansible_collections.inferops.vllm.plugins.module_utils.planning.table import table
+from ansible_collections.inferops.vllm.plugins.module_utils.sealing.files import plaintext_values
 from ansible_collections.inferops.vllm.plugins.plugin_utils.action import FindingsAction
 
 
@@ -45,7 +46,7 @@ class ActionModule(FindingsAction):
         findings += found if options["allow_tight"] else tight_is_fatal(found)
         hub = []
         if options["check_hub"]:
-            token = options["hub_token"]
+            token = options["hub_token"] or self._token_of(options["hub_token_file"])
             hub, found = check_hub(requests, _fetch(options["hub_url"], token), with_token=bool(token))
             findings += found
         raise_if_fatal(findings)
@@ -55,10 +56,19 @@ class ActionModule(FindingsAction):
             "plan": plan.to_dict(),
             "models": [request_to_dict(request) for request in requests],
             "served": [_served(request) for request in requests],
-            "table": table(plan, nodes),
+            "lines": table(plan, nodes),
             "hub": [asdict(model) for model in hub],
             "findings": findings,
         }
+
+    def _token_of(self, path: str | None) -> str | None:
+        """The token of a plaintext manifest, masked from here on."""
+        if not path:
+            return None
+        values, _unused = plaintext_values(path, "hf-secret", "", "hub_token_file")
+        token = values.get("TOKEN", b"").decode("utf-8", "replace").strip()
+        self._secrets |= {token} if token else set()
+        return token or None
 
 
 def _served(request: ModelRequest) -> dict[str, Any]:

@@ -36,10 +36,23 @@ options:
     type: list
     elements: str
     default: []
-  resource:
-    description: Extended resource that stands for one GPU.
+  resources:
+    description:
+      - Extended resources that stand for GPUs, such as V(nvidia.com/gpu) or V(nvidia.com/mig-3g.40gb). A node must have
+        one of them.
+      - Empty means those that O(models) ask for, and V(nvidia.com/gpu) where there is no model.
+    type: list
+    elements: str
+    default: []
+  models:
+    description:
+      - The models to serve, as M(inferops.vllm.vllm_plan) takes them. The pods of their engines are dry-run as
+        O(dry_run_pods) are. An entry that is wrong is left out; the planner says what is wrong with it.
+    type: raw
+    default: []
+  default_tag:
+    description: Tag of the vLLM image of models that name none.
     type: str
-    default: nvidia.com/gpu
   runtime_class:
     description: RuntimeClass of the engines. Empty means none.
     type: str
@@ -102,7 +115,9 @@ options:
     elements: str
     default: []
   dry_run_pods:
-    description: Pod manifests that the API server is asked to admit in a dry run.
+    description:
+      - Further pod manifests that the API server is asked to admit in a dry run, before anything is committed.
+      - That needs the right to create pods in O(namespace); where it is missing, the findings say so and nothing else.
     type: list
     elements: dict
     default: []

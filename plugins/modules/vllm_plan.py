@@ -80,6 +80,10 @@ options:
     description:
       - The Hugging Face token for O(check_hub). It is sent to O(hub_url) only and never shown.
     type: str
+  hub_token_file:
+    description:
+      - Plaintext Secret manifest whose key C(TOKEN) is taken where O(hub_token) is unset.
+    type: path
   hub_url:
     description:
       - Address of the Hub, or of a mirror with the same interface.
@@ -102,7 +106,7 @@ EXAMPLES = r"""
 
 - name: Show the plan
   ansible.builtin.debug:
-    var: planned.table
+    var: planned.lines
 """
 
 RETURN = r"""
@@ -128,7 +132,7 @@ served:
   returned: success
   type: list
   elements: dict
-table:
+lines:
   description: The plan as lines for the console.
   returned: success
   type: list

@@ -22,7 +22,7 @@ ENTRIES: tuple[Entry, ...] = (
         title="The Application's options do not suffice",
         symptom="An option is missing that this registration needs.",
         cause="direct registration writes the Application and needs its project, repository, path and namespace.",
-        fix="Set the option that the message names, or use registration app_of_apps.",
+        fix="Set the option that the message names, or set argocd_registration: app_of_apps.",
     ),
     Entry(
         code="argocd-nothing-to-do",
@@ -93,7 +93,7 @@ ENTRIES: tuple[Entry, ...] = (
             "the monitoring stack; SealedSecret: sealed-secrets)."
         ),
         fix=(
-            "Install that application first, or leave the object out (vllm_metrics_enabled: false for the "
+            "Install that application first, or leave the object out (vllm_service_monitor: 'false' for the "
             "ServiceMonitor)."
         ),
     ),
@@ -210,7 +210,7 @@ ENTRIES: tuple[Entry, ...] = (
         title="The revision does not exist in the repository",
         symptom="unable to resolve … to a commit SHA.",
         cause="The branch or tag was deleted, renamed or never pushed.",
-        fix="Set target_revision to an existing branch, or push it.",
+        fix="Set gitops_branch to an existing branch, or push it.",
     ),
     Entry(
         code="argocd-path-missing",
@@ -480,7 +480,7 @@ ENTRIES: tuple[Entry, ...] = (
         title="A rollout is over its deadline",
         symptom="ProgressDeadlineExceeded.",
         cause="Usually a model that is still on its way; the rollout may still succeed.",
-        fix="Look at the engine's log; raise health_timeout and run again if it is still loading.",
+        fix="Look at the engine's log; raise vllm_timeouts.load and run again if it is still loading.",
     ),
     Entry(
         code="argocd-still-loading",
@@ -488,7 +488,7 @@ ENTRIES: tuple[Entry, ...] = (
         title="The engine is still loading",
         symptom="The container runs and is not ready.",
         cause="The model is being downloaded or loaded, and the budget is used up.",
-        fix="Run again to go on waiting, or raise health_timeout.",
+        fix="Run again to go on waiting, or raise vllm_timeouts.load.",
     ),
     Entry(
         code="argocd-health-timeout",

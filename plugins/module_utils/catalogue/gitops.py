@@ -62,7 +62,7 @@ ENTRIES: tuple[Entry, ...] = (
         title="Nobody vouches for the SSH host",
         symptom="An SSH repository is refused before it is contacted.",
         cause="known_hosts is empty, and an unknown host key is never accepted unseen.",
-        fix="Fill known_hosts from ssh-keyscan HOST, compared with the provider's published fingerprints.",
+        fix="Fill gitops_known_hosts from ssh-keyscan HOST, compared with the provider's published fingerprints.",
     ),
     Entry(
         code="gitops-host-key",
@@ -70,7 +70,7 @@ ENTRIES: tuple[Entry, ...] = (
         title="The SSH host key is not the expected one",
         symptom="SSH ends with 'Host key verification failed'.",
         cause="known_hosts lacks this host (or port), the host's key was renewed, or something stands in between.",
-        fix="Compare the key with the provider's published fingerprints before you change known_hosts.",
+        fix="Compare the key with the provider's published fingerprints before you change gitops_known_hosts.",
     ),
     Entry(
         code="gitops-ssh-key-invalid",
@@ -102,7 +102,7 @@ ENTRIES: tuple[Entry, ...] = (
         title="The Git server does not let us in",
         symptom="Authentication failed, 401 or 403, or 'Permission denied (publickey)'.",
         cause="The token or key is missing, expired, revoked, or belongs to another repository.",
-        fix="Renew the token or deploy key and give it by token (with username) or ssh_key.",
+        fix="Renew the token or deploy key and give it as gitops_token (with gitops_username) or gitops_ssh_key.",
     ),
     Entry(
         code="gitops-write-denied",
@@ -110,7 +110,7 @@ ENTRIES: tuple[Entry, ...] = (
         title="Reading works, writing does not",
         symptom="The push is refused for lack of rights.",
         cause="A read-only deploy key, a token without write scope, or a role below the one that may push.",
-        fix="Grant the key or token the right to write, or use mode pull_request with one that may open requests.",
+        fix="Grant the key or token the right to write, or set gitops_mode: pull_request with one that may open them.",
     ),
     Entry(
         code="gitops-repository-missing",
@@ -150,7 +150,7 @@ ENTRIES: tuple[Entry, ...] = (
         title="The branch is protected",
         symptom="The push is refused (GitHub: GH006 or GH013).",
         cause="The provider accepts changes of this branch only by pull request, or only from certain accounts.",
-        fix="Use mode pull_request, or let the account of this token pass the protection.",
+        fix="Set gitops_mode: pull_request, or let the account of this token pass the protection.",
     ),
     Entry(
         code="gitops-push-rejected",
@@ -158,7 +158,7 @@ ENTRIES: tuple[Entry, ...] = (
         title="The server refuses the commit",
         symptom="A hook of the server declines the push.",
         cause="A rule of the repository: commit message, signature, author, file size or secret scanning.",
-        fix="Read the hook's message; give author_email, sign_key or message as the rule wants them.",
+        fix="Read the hook's message; give gitops_author_email or gitops_signing_key as the rule wants them.",
     ),
     Entry(
         code="gitops-push-race",
@@ -270,7 +270,7 @@ ENTRIES: tuple[Entry, ...] = (
         title="The commit cannot be signed",
         symptom="gpg is missing, or does not take the key.",
         cause="Argo CD verifies GnuPG signatures only; the key must be an armoured private key without passphrase.",
-        fix="Give sign_key as gpg --export-secret-keys --armor writes it, and install gpg.",
+        fix="Give gitops_signing_key as gpg --export-secret-keys --armor writes it, and install gpg.",
     ),
     Entry(
         code="gitops-values-malformed",
@@ -294,7 +294,7 @@ ENTRIES: tuple[Entry, ...] = (
         title="It is not known how to ask for a merge",
         symptom="mode pull_request stops before it pushes.",
         cause="The host is none of the known ones, or no API token was given.",
-        fix="Set provider to github, gitlab or gitea, api_url where it is not the usual one, and token.",
+        fix="Set gitops_provider to github, gitlab or gitea, and gitops_token; an unusual address goes into api_url.",
     ),
     Entry(
         code="gitops-provider-refused",

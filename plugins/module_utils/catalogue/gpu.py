@@ -15,7 +15,7 @@ ENTRIES: tuple[Entry, ...] = (
         title="A snapshot file cannot be used",
         symptom="from_snapshot or snapshot_path is refused before anything is checked.",
         cause="The file is missing, cut off, no JSON, or was written by another version of this collection.",
-        fix="Take a new snapshot with this version: run the preflight with snapshot_path against the cluster.",
+        fix="Take a new one with this version: playbooks/preflight.yml with -e gpu_node_snapshot_path=case.json.",
     ),
     Entry(
         code="gpu-snapshot-invalid",

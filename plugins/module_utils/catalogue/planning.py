@@ -323,7 +323,7 @@ ENTRIES: tuple[Entry, ...] = (
         title="A model is gated",
         symptom="Without access the engine stops with GatedRepoError (401 or 403) during the download.",
         cause="The publisher wants its terms accepted on the Hub, by the account of the token.",
-        fix="Accept the terms on the model's page with the account of the token; the opt-in check_hub verifies it.",
+        fix="Accept the terms on the model's page with the account of the token; vllm_check_hub: true verifies it.",
     ),
     Entry(
         code="planning-start-exceeds-deadline",
@@ -339,7 +339,7 @@ ENTRIES: tuple[Entry, ...] = (
         title="Hugging Face cannot be asked",
         symptom="Access, revision and size could not be checked.",
         cause="No network path, a proxy, or an outage.",
-        fix="Check the way from the controller to huggingface.co, or leave check_hub off.",
+        fix="Check the way from the controller to huggingface.co, or leave vllm_check_hub off.",
     ),
     Entry(
         code="planning-hub-token-invalid",

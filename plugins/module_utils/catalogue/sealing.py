@@ -280,7 +280,8 @@ CHANGES: tuple[Entry, ...] = (
         title="Nobody can tell whether a value changed",
         symptom="Sealed items were kept; a rotated value of the same length would go unnoticed.",
         cause="No fingerprint key, or a file of kubeseal's or of another key; and no right to read the live Secret.",
-        fix="Set vllm_sealing_key (fingerprint_key or fingerprint_key_file of seal_secret); for a one-time take-over run once with on_unknown=reseal.",
+        fix="Set vllm_sealing_key (fingerprint_key of seal_secret); for a one-time take-over run once with "
+        "on_unknown=reseal.",
     ),
     Entry(
         code="sealing-stale",

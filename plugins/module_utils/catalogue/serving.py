@@ -38,7 +38,7 @@ ENTRIES: tuple[Entry, ...] = (
         title="The model was still loading when the time was up",
         symptom="The pod runs, nothing answers yet, and the log shows no error.",
         cause="The download or the loading of the weights takes longer than the verification waits.",
-        fix="Run the playbook again (it resumes here), or raise vllm_verification_timeout.",
+        fix="Run the playbook again (it resumes here), or raise vllm_timeouts.answer.",
     ),
     Entry(
         code="serving-startup-budget",

@@ -45,7 +45,7 @@ ENTRIES: tuple[Entry, ...] = (
         severity=Severity.FATAL,
         title="The Image Factory would refuse the schematic",
         symptom="A field is unknown or has the wrong shape.",
-        cause="A typing error in vllm_talos.schematic.",
+        cause="A typing error in vllm_talos.extensions, or in a schematic given to talos_node.",
         fix="Compare it with the fields that the message names.",
     ),
     Entry(

@@ -31,7 +31,8 @@ ENTRIES: tuple[Entry, ...] = (
         symptom='The sync fails with "spec.selector: field is immutable", half-way.',
         cause="Chart 0.1.10 added labels to the selectors of all Deployments; or the labels of engines or "
         "router were changed.",
-        fix="Replace the Deployments in a planned time without models.",
+        fix="In a planned time without models, run playbooks/upgrade.yml with this code in vllm_upgrade_allow: it "
+        "replaces the Deployments.",
     ),
     Entry(
         code="upgrade-claim-shrinks",
@@ -104,7 +105,7 @@ ENTRIES: tuple[Entry, ...] = (
         title="The router is older than the chart",
         symptom='The router ends with "unrecognized arguments".',
         cause="Routers take the arguments of older charts, not of newer ones.",
-        fix="Leave router.tag empty: it is then the one of the chart release.",
+        fix="Leave vllm_router.tag empty: it is then the one of the chart release.",
     ),
     Entry(
         code="upgrade-setting-lost",
@@ -112,14 +113,14 @@ ENTRIES: tuple[Entry, ...] = (
         title="A setting of the committed values is no longer written",
         symptom="What it did is undone.",
         cause="It was written by hand, or its option was removed from the inventory.",
-        fix="Put it into the inventory (extra_values) if it is still needed.",
+        fix="Put it into vllm_extra_values if it is still needed.",
     ),
     Entry(
         code="upgrade-allow-unknown",
         severity=Severity.FATAL,
         title="A code that cannot be allowed",
         symptom="Nothing is decided.",
-        cause="allow takes the codes of upgrades that can be gone through with knowingly.",
+        cause="vllm_upgrade_allow takes the codes of upgrades that can be gone through with knowingly.",
         fix="Use one of the codes named.",
     ),
 )

@@ -376,7 +376,7 @@ ENTRIES: tuple[Entry, ...] = (
         title="A file that people wrote would be replaced",
         symptom="Nothing is written.",
         cause="The file lacks the header of this collection, and its content differs from what would be written.",
-        fix="Move what must stay into the inventory, then set take_over.",
+        fix="Move what must stay into the inventory, then set vllm_take_over.",
     ),
     Entry(
         code="values-render-skipped",
@@ -384,7 +384,7 @@ ENTRIES: tuple[Entry, ...] = (
         title="The rendered chart was not checked",
         symptom="The values were checked against the key table only.",
         cause="No helm binary or no chart is at hand.",
-        fix="Give helm and chart_path to render them too.",
+        fix="Set vllm_chart_path, with a helm program on PATH, to render them too.",
     ),
     Entry(
         code="values-render-failed",

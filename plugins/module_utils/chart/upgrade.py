@@ -131,15 +131,20 @@ def _selectors(upgrade: Upgrade) -> Iterator[Finding]:
         return
     generation = old is not None and new is not None and old.selectors != new.selectors
     cause = f"chart {upgrade.old.chart_version} → {upgrade.new.chart_version}" if generation else "other labels"
-    commands = " ".join(affected)
     yield finding(
         "upgrade-selector-immutable",
         ", ".join(f"Deployment/{name}" for name in affected),
         f"{cause} changes spec.selector, which Kubernetes never changes: the sync would fail",
-        fix=f"Plan a time without models, allow this code, commit, then run: kubectl -n {upgrade.namespace} delete "
-        f"deployment {commands} --cascade=foreground; then sync the application again. Claims (the downloaded models), "
-        "Services and Secrets stay.",
+        fix=f"Plan a time without models, then run {_play('upgrade-selector-immutable')}: it commits, deletes these "
+        "Deployments with their pods while syncing is paused, and syncs. By hand, after the commit: kubectl -n "
+        f"{upgrade.namespace} delete deployment {' '.join(affected)} --cascade=foreground, then sync. Claims (the "
+        "downloaded models), Services and Secrets stay.",
     )
+
+
+def _play(code: str) -> str:
+    """The command that carries a procedure out."""
+    return f"""playbooks/upgrade.yml with -e '{{"vllm_upgrade_allow": ["{code}"]}}'"""
 
 
 def _replaced_deployments(upgrade: Upgrade) -> list[str]:
@@ -194,9 +199,9 @@ def _claim_kind(upgrade: Upgrade, name: str, old: dict[str, Any], new: dict[str,
                 "upgrade-claim-immutable",
                 f"PersistentVolumeClaim/{claim}",
                 f"{key} {old.get(key)!r} → {new.get(key)!r}: a claim keeps what it was made with, the sync would fail",
-                fix=f"Keep it; or allow this code and, after the commit, run: kubectl -n {namespace} delete deployment "
-                f"{upgrade.names.deployment(name)} && kubectl -n {namespace} delete pvc {claim}; the model is then "
-                "downloaded again.",
+                fix=f"Keep it; or run {_play('upgrade-claim-immutable')}: it replaces the claim, and the model is "
+                f"downloaded again. By hand, after the commit: kubectl -n {namespace} delete deployment "
+                f"{upgrade.names.deployment(name)} && kubectl -n {namespace} delete pvc {claim}.",
             )
 
 

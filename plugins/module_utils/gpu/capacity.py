@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from .facts import Facts, NodeFacts, PodFacts, read
 from .nodes import GpuNode, GpuResource, Taint, node_from_dict
@@ -38,7 +38,7 @@ def gpu_nodes(facts: Facts, settings: Settings) -> tuple[GpuNode, ...]:
     """The same from facts that were read already."""
     requested: dict[str, dict[str, int]] = _by_node(pod for pod in facts.pods if pod.holds)
     pinned = set(settings.gpu_nodes)
-    chosen = (n for n in facts.nodes if shows_gpu(n, settings.resource) or pinned & {n.name, n.hostname})
+    chosen = (n for n in facts.nodes if shows_gpu(n, settings.resources) or pinned & {n.name, n.hostname})
     return tuple(sorted((_gpu_node(n, settings, requested.get(n.name, {})) for n in chosen), key=lambda n: n.name))
 
 
@@ -65,12 +65,12 @@ def _by_node(pods: Iterable[PodFacts]) -> dict[str, dict[str, int]]:
     return {node: dict(resources) for node, resources in sorted(total.items())}
 
 
-def is_gpu_resource(name: str, configured: str) -> bool:
+def is_gpu_resource(name: str, configured: Collection[str]) -> bool:
     """Whether an extended resource stands for GPU devices."""
-    return name == configured or (name.startswith(VENDOR) and name not in NO_DEVICES)
+    return name in configured or (name.startswith(VENDOR) and name not in NO_DEVICES)
 
 
-def shows_gpu(node: NodeFacts, configured: str) -> bool:
+def shows_gpu(node: NodeFacts, configured: Collection[str]) -> bool:
     """Whether anything says that the node has a GPU: a resource, a feature label, an extension."""
     if any(is_gpu_resource(name, configured) for name in node.capacity | node.allocatable):
         return True
@@ -96,7 +96,7 @@ def driver_version(labels: Mapping[str, str]) -> str | None:
 
 
 def _gpu_node(node: NodeFacts, settings: Settings, requested: Mapping[str, int]) -> GpuNode:
-    names = sorted(n for n in node.capacity | node.allocatable if is_gpu_resource(n, settings.resource))
+    names = sorted(n for n in node.capacity | node.allocatable if is_gpu_resource(n, settings.resources))
     return GpuNode(
         name=node.name,
         hostname=node.hostname,

@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 from ..api_error import ApiError
-from ..findings import Finding, finding
+from ..findings import Finding, Severity, finding
 from . import symptoms
 from .settings import Settings
 
@@ -25,9 +26,10 @@ def dry_run(cluster: Creator, pods: Sequence[object], settings: Settings) -> lis
     """Ask the API server for each pod; the answer's own text is the message.
 
     A pod needs ``kind: Pod`` and a name; ``metadata.namespace`` defaults to the site's. A missing RuntimeClass
-    is left to the check that knows whether it is expected yet.
+    is left to the check that knows whether it is expected yet. Where no pod can be asked for (no namespace yet, no
+    right), the others are not tried.
     """
-    findings = []
+    findings: list[Finding] = []
     for index, pod in enumerate(pods):
         subject = f"dry_run_pods[{index}]"
         if not isinstance(pod, Mapping) or pod.get("kind") != "Pod" or not isinstance(pod.get("metadata"), Mapping):
@@ -38,10 +40,29 @@ def dry_run(cluster: Creator, pods: Sequence[object], settings: Settings) -> lis
         try:
             cluster.create({**pod, "metadata": metadata}, dry_run=True)
         except ApiError as error:
-            findings.append(symptoms.refusal(error, subject))
+            findings.append(_refusal(error, subject))
+            if findings[-1].code in NOT_ASKED:
+                break
     if not settings.expect_runtime_class:
         findings = [f for f in findings if f.code != "gpu-runtime-class-missing"]
     return findings
+
+
+NOT_ASKED = ("gpu-namespace-missing", "gpu-right-missing", "cluster-unreachable", "cluster-unauthorized")
+
+
+def _refusal(error: ApiError, subject: str) -> Finding:
+    """What the refusal means; that admission could not be asked is no fault of the site."""
+    found = symptoms.refusal(error, subject)
+    if found.code != "gpu-right-missing":
+        return found
+    message = f"create pods: {found.message}; admission is asked at the first sync only"
+    return replace(found, severity=Severity.INFO, message=message)
+
+
+def without_own_quota(findings: Iterable[Finding], own: Mapping[str, Any]) -> list[Finding]:
+    """While our own engines run, a dry run counts them and their successors; the check of the quotas does not."""
+    return [f for f in findings if not (own and f.code == "gpu-quota-exhausted")]
 
 
 def news(findings: Iterable[Finding], known: Iterable[Finding]) -> list[Finding]:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -46,6 +46,10 @@ class NodeFacts:
     def offers(self, resource: str) -> int:
         """Allocatable units of an extended resource."""
         return int(quantity(self.allocatable.get(resource, "0")))
+
+    def offers_any(self, resources: Iterable[str]) -> int:
+        """Allocatable units of several resources together."""
+        return sum(self.offers(resource) for resource in resources)
 
     def has(self, resource: str) -> int:
         """Units of an extended resource that the device plugin registered, healthy or not."""
@@ -374,10 +378,10 @@ def _broken(subject: str, message: str) -> Finding:
 
 
 def _gap(section: str, reason: str) -> Iterator[Finding]:
-    severity = Severity.FATAL if section == "nodes" else None
+    severity = Severity.FATAL if section == "nodes" else Severity.INFO if section in OPTIONAL else None
     if not reason.endswith("forbidden"):
         yield finding("gpu-read-failed", f"snapshot.{section}", reason, severity=severity)
-    elif section not in OPTIONAL:
+    else:
         path = SOURCES[section][0]
         resource = path.rpartition("/")[2]
         scope = "in the target namespace" if "{namespace}" in path else "on the whole cluster"

@@ -76,7 +76,7 @@ def extensions(scene: Scene, node: NodeFacts) -> Iterator[Finding]:
     release, found = scene.talos(node), scene.extensions(node)
     if release is None or release < LABELLED_SINCE:
         return
-    works = bool(node.offers(scene.settings.resource)) or "nvidia" in (node.handlers or ())
+    works = bool(node.offers_any(scene.settings.resources)) or "nvidia" in (node.handlers or ())
     if not found.labelled and works:
         yield finding("gpu-extension-labels-missing", subject(node), "publishes no extensions.talos.dev label")
     elif found.missing and not works:

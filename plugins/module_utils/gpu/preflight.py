@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from ..findings import Finding, fatal, finding
 from ..suggest import did_you_mean
 from .checks import Assessment, assess
-from .dry_run import Creator, dry_run, news
+from .dry_run import Creator, dry_run, news, without_own_quota
 from .nodes import GpuNode
 from .settings import Selector, Settings
 from .smoke import ApiClient, SmokeOutcome, SmokeRequest, run_smoke
@@ -72,7 +72,7 @@ def preflight(
     assessment = assess(snapshot, settings)
     findings = list(assessment.findings)
     if cluster is not None:
-        findings += news(dry_run(cluster, pods, settings), findings)
+        findings += news(without_own_quota(dry_run(cluster, pods, settings), assessment.own), findings)
     if smoke is None:
         return Preflight(assessment, findings, {})
     outcome = _smoke(assessment, findings, settings, smoke, None if check_mode else cluster, progress)
@@ -114,19 +114,20 @@ def choose_node(nodes: Sequence[GpuNode], settings: Settings, wanted: str) -> Gp
     pinned = set(settings.gpu_nodes)
     for node in nodes:
         meant = bool(pinned & {node.name, node.hostname}) if pinned else settings.gpu_mode == "bare_metal" or node.vgpu
-        if meant and node.ready and node.schedulable and _free(node, settings.resource):
+        if meant and node.ready and node.schedulable and _free(node, settings):
             return node
-    return finding("gpu-smoke-skipped", "smoke test", f"no {settings.resource} is free")
+    return finding("gpu-smoke-skipped", "smoke test", f"no {settings.wanted} is free")
 
 
-def _free(node: GpuNode, resource: str) -> int:
-    return sum(r.free for r in node.resources if r.name == resource)
+def _free(node: GpuNode, settings: Settings) -> str | None:
+    """The first configured resource of which the node has one free."""
+    return next((r.name for name in settings.resources for r in node.resources if r.name == name and r.free), None)
 
 
 def _request(node: GpuNode, settings: Settings, smoke: SmokeOptions) -> SmokeRequest:
     return SmokeRequest(
         node=node,
-        resource=settings.resource,
+        resource=_free(node, settings) or settings.resource,
         runtime_class=settings.runtime_class,
         tolerations=settings.tolerations,
         namespace=smoke.namespace,
@@ -143,7 +144,7 @@ def settings_from(options: Mapping[str, Any]) -> Settings:
     return Settings(
         gpu_mode=options["gpu_mode"],
         gpu_nodes=tuple(options["gpu_nodes"]),
-        resource=options["resource"],
+        resources=tuple(options["resources"] or ("nvidia.com/gpu",)),
         runtime_class=options["runtime_class"],
         runtime_class_owner=options["runtime_class_owner"],
         expect_runtime_class=options["expect_runtime_class"],

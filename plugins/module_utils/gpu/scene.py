@@ -42,7 +42,7 @@ class Scene:
         pinned = set(self.settings.gpu_nodes)
         if pinned:
             return tuple(n for n in self.facts.nodes if pinned & {n.name, n.hostname})
-        with_gpu = tuple(n for n in self.facts.nodes if shows_gpu(n, self.settings.resource))
+        with_gpu = tuple(n for n in self.facts.nodes if shows_gpu(n, self.settings.resources))
         virtual = tuple(n for n in with_gpu if vgpu_state(n.labels))
         return virtual if self.settings.gpu_mode == "vgpu" and virtual else with_gpu
 
@@ -65,8 +65,8 @@ class Scene:
 
     @cached_property
     def offering(self) -> tuple[NodeFacts, ...]:
-        """The candidates that offer the configured resource."""
-        return tuple(node for node in self.candidates if node.offers(self.settings.resource))
+        """The candidates that offer a configured resource."""
+        return tuple(node for node in self.candidates if node.offers_any(self.settings.resources))
 
     @cached_property
     def _talos(self) -> dict[str, tuple[Version | None, Extensions]]:

@@ -32,6 +32,7 @@ class Selector:
 class Settings:
     """The site's side of the preflight; the defaults are those of the inventory.
 
+    ``resources`` stand for GPUs, each model asks for one of them; the first is the one that messages name.
     ``expect_runtime_class`` is False before stage 2, which is what creates the class. ``required_cuda`` is
     the CUDA version ("12.9") of the pinned image, None when it is not known. ``storage_classes`` are the
     classes that the models' volumes name; an empty name (or none at all) means the cluster's default.
@@ -39,7 +40,7 @@ class Settings:
 
     gpu_mode: str = "bare_metal"
     gpu_nodes: tuple[str, ...] = ()
-    resource: str = "nvidia.com/gpu"
+    resources: tuple[str, ...] = ("nvidia.com/gpu",)
     runtime_class: str = "nvidia"
     runtime_class_owner: str = "argocd"
     expect_runtime_class: bool = True
@@ -49,3 +50,13 @@ class Settings:
     required_cuda: str | None = None
     selectors: tuple[Selector, ...] = ()
     storage_classes: tuple[str, ...] = ()
+
+    @property
+    def resource(self) -> str:
+        """The first of the resources."""
+        return self.resources[0]
+
+    @property
+    def wanted(self) -> str:
+        """All of them, as messages name them."""
+        return " or ".join(self.resources)

@@ -15,6 +15,9 @@ from .quantity import quantity
 from .scene import ClusterCheck, Scene
 from .select import near_miss, select, without_match
 
+QUOTA_KINDS = ("requests.", "limits.", "")
+"""How a ResourceQuota may name an extended resource."""
+
 SHOWN = 5
 """How many names a message lists before it only counts."""
 
@@ -61,8 +64,12 @@ def selectors(scene: Scene) -> Iterator[Finding]:
 
 def busy(scene: Scene) -> Iterator[Finding]:
     """GPUs that somebody holds are not broken GPUs."""
-    resource = scene.settings.resource
-    offering = {node.name for node in scene.offering}
+    for resource in scene.settings.resources:
+        yield from _busy(scene, resource)
+
+
+def _busy(scene: Scene, resource: str) -> Iterator[Finding]:
+    offering = {node.name for node in scene.offering if node.offers(resource)}
     free = sum(r.free for name in offering for r in scene.by_name[name].resources if r.name == resource)
     own = own_units(scene.facts, scene.settings.namespace, scene.settings.release)
     ours = sum(own.get(name, {}).get(resource, 0) for name in offering)
@@ -70,12 +77,13 @@ def busy(scene: Scene) -> Iterator[Finding]:
         yield finding("gpu-held-by-own-release", "cluster", f"our own release holds {ours} {resource}")
     if offering and not free and not ours:
         yield finding(
-            "gpu-busy", "cluster", f"no {resource} is free; held by {some(_holders(scene, offering)) or 'nobody known'}"
+            "gpu-busy",
+            "cluster",
+            f"no {resource} is free; held by {some(_holders(scene, resource, offering)) or 'nobody known'}",
         )
 
 
-def _holders(scene: Scene, nodes: set[str]) -> list[str]:
-    resource = scene.settings.resource
+def _holders(scene: Scene, resource: str, nodes: set[str]) -> list[str]:
     return [
         f"{pod.namespace}/{pod.name} ({pod.requests[resource]} on {pod.node})"
         for pod in scene.facts.pods
@@ -101,9 +109,9 @@ def pod_security(scene: Scene) -> Iterator[Finding]:
 
 def quotas(scene: Scene) -> Iterator[Finding]:
     """A quota on GPUs must leave room for one more than others use."""
-    resource = scene.settings.resource
+    keys = [(f"{kind}{resource}", resource) for resource in scene.settings.resources for kind in QUOTA_KINDS]
     for quota in scene.facts.quotas:
-        for key in (f"requests.{resource}", f"limits.{resource}", resource):
+        for key, resource in keys:
             if key not in quota["hard"]:
                 continue
             hard, used = quantity(quota["hard"][key]), quantity(quota["used"].get(key, "0"))
@@ -122,9 +130,10 @@ def limit_ranges(scene: Scene) -> Iterator[Finding]:
     for limit_range in scene.facts.limit_ranges:
         name = f"limitrange/{scene.settings.namespace}/{limit_range['name']}"
         for item in limit_range["limits"]:
-            most = item["max"].get(scene.settings.resource)
-            if most is not None and quantity(most) < 1:
-                yield finding("gpu-limit-range", name, f"{item['type']} max of {scene.settings.resource} is {most}")
+            for resource in scene.settings.resources:
+                most = item["max"].get(resource)
+                if most is not None and quantity(most) < 1:
+                    yield finding("gpu-limit-range", name, f"{item['type']} max of {resource} is {most}")
             if item["type"] == "Container" and "memory" in item["default"]:
                 message = f"gives every container without a memory limit one of {item['default']['memory']}"
                 yield finding("gpu-limit-range-memory", name, message)
@@ -160,6 +169,9 @@ def gitops(scene: Scene) -> Iterator[Finding]:
         yield finding("gpu-argocd-absent", "cluster", "does not serve applications.argoproj.io")
     if scene.facts.api.get("sealed_secrets") is False:
         yield finding("gpu-sealed-secrets-absent", "cluster", "does not serve sealedsecrets.bitnami.com")
+    for name in sorted(name for name, served in scene.facts.api.items() if served is None):
+        message = "the API group cannot be read, so nothing is known about it"
+        yield finding("gpu-read-failed", f"snapshot.api.{name}", message, severity=Severity.INFO)
 
 
 def contradictions(scene: Scene) -> Iterator[Finding]:
@@ -172,6 +184,10 @@ def contradictions(scene: Scene) -> Iterator[Finding]:
     if facts.namespace != settings.namespace:
         message = f"is of namespace {facts.namespace!r}, the site's is {settings.namespace!r}"
         yield finding("gpu-snapshot-contradiction", "snapshot.namespace", message)
+
+
+def overbooked(scene: Scene) -> Iterator[Finding]:
+    """More in use than there is, or more usable than there is."""
     for node in scene.nodes:
         for r in node.resources:
             if r.requested > r.allocatable:
@@ -179,9 +195,10 @@ def contradictions(scene: Scene) -> Iterator[Finding]:
                 severity = Severity.INFO if r.allocatable == 0 else None
                 yield finding("gpu-snapshot-contradiction", f"node/{node.name}", message, severity=severity)
     for raw in scene.candidates:
-        if raw.offers(settings.resource) > raw.has(settings.resource):
-            message = f"more {settings.resource} allocatable than capacity"
-            yield finding("gpu-snapshot-contradiction", f"node/{raw.name}", message)
+        for resource in scene.settings.resources:
+            if raw.offers(resource) > raw.has(resource):
+                message = f"more {resource} allocatable than capacity"
+                yield finding("gpu-snapshot-contradiction", f"node/{raw.name}", message)
 
 
 CLUSTER_CHECKS: tuple[ClusterCheck, ...] = (
@@ -197,4 +214,5 @@ CLUSTER_CHECKS: tuple[ClusterCheck, ...] = (
     claims,
     gitops,
     contradictions,
+    overbooked,
 )

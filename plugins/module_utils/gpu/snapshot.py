@@ -41,7 +41,7 @@ SOURCES: dict[str, tuple[str, Callable[[Mapping[str, Any]], trim.Record | None],
 """Section of the snapshot: path of the list, what is kept of an object, further query parameters."""
 
 OPTIONAL = ("deployments",)
-"""Sections that only add detail: not being allowed to read them is no finding."""
+"""Sections that only add detail: not being allowed to read them is only worth knowing."""
 
 API_GROUPS = {
     "argocd": ("/apis/argoproj.io/v1alpha1", "applications"),

@@ -98,19 +98,18 @@ def handler(scene: Scene, node: NodeFacts) -> Iterator[Finding]:
 def plugin_missing(scene: Scene) -> Iterator[Finding]:
     """Something must register the GPUs with the kubelet."""
     if scene.candidates and not scene.offering and scene.facts.knows("daemonsets") and not scene.plugins:
-        message = f"no device plugin DaemonSet, so no node offers {scene.settings.resource}"
+        message = f"no device plugin DaemonSet, so no node offers {scene.settings.wanted}"
         yield finding("gpu-device-plugin-missing", "cluster", message)
 
 
 def offered(scene: Scene, node: NodeFacts) -> Iterator[Finding]:
-    """A candidate must offer the configured resource; if not, exactly one reason is given."""
-    resource = scene.settings.resource
-    total, usable = node.has(resource), node.offers(resource)
-    if usable and usable >= total:
-        return
-    if usable:
-        message = f"{usable} of {total} {resource} are allocatable: the others are unhealthy"
-        yield finding("gpu-unhealthy", subject(node), message, severity=Severity.WARNING)
+    """A candidate must offer a configured resource; if not, exactly one reason is given."""
+    if node.offers_any(scene.settings.resources):
+        for resource in scene.settings.resources:
+            total, usable = node.has(resource), node.offers(resource)
+            if usable < total:
+                message = f"{usable} of {total} {resource} are allocatable: the others are unhealthy"
+                yield finding("gpu-unhealthy", subject(node), message, severity=Severity.WARNING)
     else:
         yield _other_resource(scene, node) or _plugin_problem(scene, node) or _nothing_usable(scene, node)
 
@@ -123,16 +122,16 @@ def _other_resource(scene: Scene, node: NodeFacts) -> Finding | None:
     others = [r.name for r in scene.by_name[node.name].resources if r.allocatable]
     if not others:
         return None
-    message = f"offers {', '.join(others)} but no {resource}{did_you_mean(resource, others)}"
+    message = f"offers {', '.join(others)} but no {scene.settings.wanted}{did_you_mean(resource, others)}"
     return finding("gpu-resource-name-differs", subject(node), message)
 
 
 def _nothing_usable(scene: Scene, node: NodeFacts) -> Finding:
-    resource = scene.settings.resource
-    if total := node.has(resource):
-        return finding("gpu-unhealthy", subject(node), f"none of {total} {resource} is allocatable")
+    for resource in scene.settings.resources:
+        if total := node.has(resource):
+            return finding("gpu-unhealthy", subject(node), f"none of {total} {resource} is allocatable")
     why = "the device plugin runs, but the node" if scene.plugins else "the node"
-    return finding("gpu-not-offered", subject(node), f"{why} offers no {resource}")
+    return finding("gpu-not-offered", subject(node), f"{why} offers no {scene.settings.wanted}")
 
 
 def _plugin_problem(scene: Scene, node: NodeFacts) -> Finding | None:
@@ -224,7 +223,7 @@ def operator_version(scene: Scene) -> Iterator[Finding]:
 def sharing(scene: Scene, node: NodeFacts) -> Iterator[Finding]:
     """A shared GPU is not a whole one."""
     for resource in scene.by_name[node.name].resources:
-        if resource.name != scene.settings.resource or not resource.allocatable:
+        if resource.name not in scene.settings.resources or not resource.allocatable:
             continue
         if resource.sharing == "time-slicing":
             message = f"{resource.name} is shared by {resource.replicas} pods without memory isolation"
@@ -240,7 +239,7 @@ def described(scene: Scene, node: NodeFacts) -> Iterator[Finding]:
     """Without feature discovery nobody knows what the GPU is."""
     for resource in scene.by_name[node.name].resources:
         unknown = [w for w, known in (("product", resource.product), ("memory", resource.memory_mib)) if not known]
-        if resource.name == scene.settings.resource and resource.allocatable and unknown:
+        if resource.name in scene.settings.resources and resource.allocatable and unknown:
             message = f"no label states the {' or the '.join(unknown)} of its GPUs"
             yield finding("gpu-facts-unknown", subject(node), message)
 

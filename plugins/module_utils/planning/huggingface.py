@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..findings import Finding, finding
+from ..findings import Finding, Severity, finding
 from .memory import GIB
 from .models import ModelRequest
 from .settings import arguments
@@ -44,7 +44,7 @@ def check_hub(
     try:
         if with_token and fetch("/api/whoami-v2")[0] in DENIED:
             return [], [finding("planning-hub-token-invalid", "hf-secret", "Hugging Face does not know the token")]
-        answers = [_ask(request, fetch, f"{path}[{index}]") for index, request in enumerate(requests)]
+        answers = [_ask(request, fetch, f"{path}[{index}]", with_token) for index, request in enumerate(requests)]
     except OSError as error:
         return [], [_unreachable(type(error).__name__)]
     return [model for model, _unused in answers if model], [
@@ -52,13 +52,13 @@ def check_hub(
     ]
 
 
-def _ask(request: ModelRequest, fetch: Fetch, path: str) -> tuple[HubModel | None, list[Finding]]:
+def _ask(request: ModelRequest, fetch: Fetch, path: str, with_token: bool) -> tuple[HubModel | None, list[Finding]]:
     given = arguments(request.vllm.extra_args).get("revision") or "main"
     revision = given if REVISION.fullmatch(given) else "main"
     status, body = fetch(f"/api/models/{request.repository}/revision/{revision}?blobs=true")
     if status == 200 and isinstance(body, Mapping) and body.get("gated"):
         status = _gate(request, fetch, revision)
-    refused = _refused(request, status, revision, f"{path}.model")
+    refused = _refused(request, status, revision, f"{path}.model", with_token)
     if refused:
         return None, [refused]
     model = _model(request, body if isinstance(body, Mapping) else {})
@@ -71,9 +71,12 @@ def _gate(request: ModelRequest, fetch: Fetch, revision: str) -> int:
     return 403 if status in DENIED else 200
 
 
-def _refused(request: ModelRequest, status: int, revision: str, subject: str) -> Finding | None:
+def _refused(request: ModelRequest, status: int, revision: str, subject: str, with_token: bool) -> Finding | None:
     if status == 200:
         return None
+    if status == 403 and not with_token:
+        message = f"{request.repository} asks for a token and none is at hand here: access could not be checked"
+        return finding("planning-hub-no-access", subject, message, severity=Severity.WARNING)
     if status == 403:
         return finding("planning-hub-no-access", subject, f"the token may not read {request.repository}")
     if status in (401, 404):

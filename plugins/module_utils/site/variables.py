@@ -23,7 +23,9 @@ Schema = Mapping[str, Mapping[str, Any]]
 PREFIXES = ("vllm_", "gitops_", "argocd_")
 """A variable that starts so is meant for this collection."""
 
-SECRET_VARIABLES = frozenset({"vllm_hf_token", "vllm_api_key", "vllm_sealing_key", "gitops_token", "gitops_ssh_key"})
+SECRET_VARIABLES = frozenset(
+    {"vllm_hf_token", "vllm_api_key", "vllm_sealing_key", "gitops_token", "gitops_ssh_key", "gitops_signing_key"}
+)
 """Never read here, so that their values reach no fact; the modules that need them get them as options."""
 
 DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from ansible_collections.inferops.vllm.plugins.module_utils.chart.releases import RELEASES
@@ -70,6 +71,13 @@ def test_the_procedure_names_every_deployment_and_spares_the_claims(go):
     ]
     assert outcome.steps[0].to_dict()["query"] == {"propagationPolicy": "Foreground"}
     assert outcome.restarts == dict.fromkeys(("mistral", "embeddings"), "chart version")
+
+
+def test_the_procedure_is_one_play_and_the_page_shows_it(go):
+    (found,) = fatal(go(chart="0.1.12").findings)
+    assert """playbooks/upgrade.yml with -e '{"vllm_upgrade_allow": ["upgrade-selector-immutable"]}'""" in found.fix
+    page = (Path(__file__).parents[3] / "docs" / "upgrades.md").read_text("utf-8")
+    assert "\n".join(found.lines()[:2]) in page
 
 
 def test_what_is_allowed_becomes_a_warning_and_keeps_its_steps(go):

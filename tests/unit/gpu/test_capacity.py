@@ -98,7 +98,7 @@ def test_mig_mixed() -> None:
 def test_other_resource_names() -> None:
     found = resources(
         amounts={"nvidia.com/gpumem": "81559", "example.com/gpu": "1", "example.com/fpga": "1"},
-        resource="example.com/gpu",
+        resources=("example.com/gpu",),
     )
     assert [r.name for r in found] == ["example.com/gpu", "nvidia.com/gpu"]
 

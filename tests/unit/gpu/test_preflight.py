@@ -29,6 +29,12 @@ from tests.unit.gpu.test_smoke import MATCHING, POD, life, pod, terminated
 GOLDEN = Path(__file__).parent / "golden"
 ENGINE = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "engine"}, "spec": {"containers": []}}
 POD_PATH = "/api/v1/namespaces/vllm/pods"
+OWN, _, _ = corpus.load(corpus.FOLDER / "gpus-held-by-own-release.yaml")
+MODELS = [
+    {"name": "chat", "model": "qwen3-8b", "gpu_resource": "nvidia.com/mig-3g.40gb"},
+    {"name": "vectors", "model": "bge-m3", "gpu_resource": "nvidia.com/mig-1g.10gb"},
+    {"name": "wrong"},
+]
 
 
 def codes(findings: list[Finding]) -> list[str]:
@@ -108,6 +114,29 @@ def test_dry_run_does_not_repeat_what_a_check_said() -> None:
     assert codes(preflight(snapshot, corpus.settings(), cluster=cluster, pods=[ENGINE]).findings) == [
         "gpu-runtime-class-missing"
     ]
+
+
+def test_where_nothing_can_be_asked_the_other_pods_are_not_tried() -> None:
+    missing = ApiError(404, "NotFound", 'namespaces "vllm" not found')
+    cluster = FakeCluster(errors={("dry-run", POD_PATH): missing})
+    assert codes(dry_run(cluster, [ENGINE, ENGINE, ENGINE], corpus.settings())) == ["gpu-namespace-missing"]
+
+
+def test_without_the_right_to_create_pods_admission_is_only_not_asked() -> None:
+    error = ApiError(403, "Forbidden", 'User "u" cannot create resource "pods" in API group ""')
+    (found,) = dry_run(FakeCluster(errors={("dry-run", POD_PATH): error}), [ENGINE, ENGINE], corpus.settings())
+    assert (found.code, found.severity) == ("gpu-right-missing", Severity.INFO)
+    assert "create pods" in found.message
+
+
+def test_a_quota_that_our_own_engines_use_up_is_no_refusal() -> None:
+    error = ApiError(403, "Forbidden", "exceeded quota: team, requested: requests.nvidia.com/gpu=1")
+    cluster = FakeCluster(errors={("dry-run", POD_PATH): error})
+    assert codes(preflight(OWN, corpus.settings(), cluster=cluster, pods=[ENGINE]).findings) == [
+        "gpu-held-by-own-release"
+    ]
+    seen = preflight(corpus.base(), corpus.settings(), cluster=cluster, pods=[ENGINE])
+    assert codes(seen.findings) == ["gpu-quota-exhausted"]
 
 
 @pytest.fixture
@@ -230,6 +259,29 @@ def test_module(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, clock: FakeCloc
         from_snapshot=str(target),
     )
     assert again["nodes"] == result["nodes"]
+
+
+def test_module_asks_for_the_pods_and_the_resources_of_the_models(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = good_cluster()
+    result = run(monkeypatch, cluster, models=MODELS, default_tag="v0.12.0", runtime_class="", check_mode=True)
+    assert [pod["metadata"]["name"] for pod in cluster.dry] == ["vllm-chat", "vllm-vectors"]
+    container = cluster.dry[0]["spec"]["containers"][0]
+    assert container["image"] == "vllm/vllm-openai:v0.12.0"
+    assert container["resources"]["limits"] == {"nvidia.com/mig-3g.40gb": "1"}
+    assert container["resources"]["requests"]["memory"] == "56Gi"
+    assert "runtimeClassName" not in cluster.dry[0]["spec"]
+    differs = [f["message"] for f in result["findings"] if f["code"] == "gpu-resource-name-differs"]
+    assert "but no nvidia.com/mig-3g.40gb or nvidia.com/mig-1g.10gb" in differs[0]
+    assert cluster.created == []
+
+
+def test_engine_pods_are_those_of_the_chart(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = good_cluster()
+    tolerations = [dict(t) for t in corpus.TOLERATIONS]
+    run(monkeypatch, cluster, models=MODELS[:1], default_tag="v0.12.0", tolerations=tolerations)
+    (pod,) = cluster.dry
+    assert (pod["spec"]["runtimeClassName"], pod["spec"]["tolerations"]) == ("nvidia", tolerations)
+    assert pod["metadata"]["namespace"] == "vllm"
 
 
 def test_module_in_check_mode_writes_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

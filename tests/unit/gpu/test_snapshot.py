@@ -77,7 +77,7 @@ def test_every_section_can_be_forbidden_at_once() -> None:
     errors |= {("get", path): forbidden("x") for path in raw.groups()}
     snapshot = taken(FakeCluster({}, {}, errors))
     findings = check(snapshot, SETTINGS)
-    assert {f.code for f in findings} == {"gpu-right-missing"}
+    assert {f.code for f in findings} == {"gpu-right-missing", "gpu-read-failed"}
     assert any(f.severity is Severity.FATAL for f in findings)
     assert snapshot["api"] == {"argocd": None, "sealed_secrets": None, "service_monitor": None}
 

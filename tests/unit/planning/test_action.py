@@ -42,8 +42,8 @@ def test_the_seed():
     assert codes(result) == []
     assert [p["model"] for p in result["plan"]["placements"]] == ["mistral", "embeddings"]
     assert result["models"][0]["facts"]["layers"] == 40
-    assert result["table"][0].split() == ["NODE", "GPU", "MODEL", "NEEDS", "RESERVES", "FREE", "VERDICT"]
-    assert "gpu-1  1 × NVIDIA-A100-SXM4-80GB  mistral     49.6   71.4      7.9   fits: 24.3" in result["table"][1]
+    assert result["lines"][0].split() == ["NODE", "GPU", "MODEL", "NEEDS", "RESERVES", "FREE", "VERDICT"]
+    assert "gpu-1  1 × NVIDIA-A100-SXM4-80GB  mistral     49.6   71.4      7.9   fits: 24.3" in result["lines"][1]
 
 
 def test_check_mode_gives_the_same_answer():
@@ -52,12 +52,12 @@ def test_check_mode_gives_the_same_answer():
 
 def test_unknown_memory_in_the_table():
     result = run(nodes=[node.to_dict() for node in SITES["unlabelled"]])
-    assert "?" in result["table"][1].split()
+    assert "?" in result["lines"][1].split()
 
 
 def test_the_table_without_a_product():
     nodes = [{**ARGS["nodes"][0], "resources": [{**ARGS["nodes"][0]["resources"][0], "product": None}]}]
-    assert "1 × nvidia.com/gpu" in run(nodes=nodes)["table"][1]
+    assert "1 × nvidia.com/gpu" in run(nodes=nodes)["lines"][1]
 
 
 def test_refusals():
@@ -133,6 +133,20 @@ def test_the_hub_is_asked_with_the_token_that_is_never_shown(hub):
     result = run(models=[E5], check_hub=True, hub_token="hf_wrong", hub_url=hub)
     assert codes(result) == ["planning-hub-token-invalid"]
     assert "hf_wrong" not in json.dumps(result)
+
+
+def test_the_token_may_come_from_the_manifest_that_will_be_sealed(hub, tmp_path):
+    manifest = tmp_path / "hf-secret.yaml"
+    manifest.write_text(
+        "apiVersion: v1\nkind: Secret\nmetadata: {name: hf-secret}\nstringData: {TOKEN: hf_swordfish}\n"
+    )
+    manifest.chmod(0o600)
+    options = {"models": [E5], "check_hub": True, "hub_url": hub, "hub_token_file": str(manifest)}
+    result = run(**options)
+    assert result["hub"][0]["revision"] == "abc"
+    assert "swordfish" not in json.dumps(result)
+    assert codes(run(**options, hub_token="hf_wrong")) == ["planning-hub-token-invalid"]
+    assert codes(run(**{**options, "hub_token_file": str(tmp_path / "none")})) == ["sealing-source-unreadable"]
 
 
 def test_an_unreachable_hub_is_a_warning():

@@ -73,6 +73,16 @@ def test_gated(file_status, codes):
     assert ask([model(model="llama-3.1-8b")], answers)[1] == codes
 
 
+def test_a_gated_model_without_a_token_is_not_known_rather_than_refused():
+    repository = "meta-llama/Llama-3.1-8B-Instruct"
+    answers = {
+        f"/api/models/{repository}/revision/main?blobs=true": (200, {"gated": "manual"}),
+        f"/{repository}/resolve/main/config.json": (401, None),
+    }
+    _, findings = check_hub([model(model="llama-3.1-8b")], hub(answers), with_token=False)
+    assert [(f.code, f.severity.value) for f in findings] == [("planning-hub-no-access", "warning")]
+
+
 def test_a_pinned_revision_is_asked_for():
     request = model(vllm={"extra_args": ["--revision", "v1"]})
     path = "/api/models/mistralai/Mistral-Small-3.2-24B-Instruct-2506/revision/v1?blobs=true"
