@@ -11,8 +11,9 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
-from sandbox.faultrunner import page
+from sandbox.faultrunner import page, record
 from sandbox.faultrunner.catalogue import CatalogueError, Fault, Meanwhile, read_all
 from sandbox.faultrunner.git_steps import ours
 from sandbox.faultrunner.judge import Case, complaints
@@ -36,6 +37,11 @@ class Verdict:
     converged: bool | None
     text: str = ""
 
+    def to_dict(self) -> dict[str, Any]:
+        """What is recorded of it."""
+        result = {"result": "failed" if self.wrong else "passed", "seconds": round(self.seconds, 1)}
+        return {**result, "code": self.fault.code, "converged": self.converged, "wrong": list(self.wrong)}
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the catalogue; the exit status is 0 when every fault was named as it must be."""
@@ -52,7 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     failed = sum(1 for verdict in verdicts if verdict.wrong)
     if options.write_docs:
-        page.write(verdicts)
+        record.write("faults", {one.fault.name: one.to_dict() for one in verdicts}, [f.name for f in read_all()])
+        page.write()
     print(f"{len(verdicts) - failed} passed, {failed} failed")
     return 1 if failed or not verdicts else 0
 
@@ -66,7 +73,7 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--reset", action="store_true", help="begin with an empty cluster")
     result.add_argument("--keep", action="store_true", help="leave the sandbox running at the end")
     result.add_argument("--verbose", action="store_true", help="print the whole output of a case that failed")
-    result.add_argument("--write-docs", action="store_true", help="write the table of docs/reliability.md")
+    result.add_argument("--write-docs", action="store_true", help="record the results, and write docs/reliability.md")
     result.add_argument("--profile", choices=PROFILES, default="bare_metal")
     result.add_argument("--state", help="state directory (default: .cache/sandbox-faults/<profile>)")
     return result

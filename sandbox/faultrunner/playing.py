@@ -11,7 +11,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,14 +61,15 @@ def play(
     variables: Mapping[str, Any],
     environment: Mapping[str, str],
     seen: Callable[[str], object] | None = None,
+    wrap: Sequence[str] = (),
 ) -> Played:
-    """Run ``playbooks/site.yml`` on the sandbox; ``seen`` is called with each line that it prints."""
+    """Run ``playbooks/site.yml`` on the sandbox, by the command ``wrap``; ``seen`` is called with each line printed."""
     report = site.work / "report" / "sandbox.json"
     report.unlink(missing_ok=True)
     extra = {"vllm_report_directory": str(report.parent), "vllm_timeouts": SHORT, **variables}
     began = time.monotonic()
     process = subprocess.Popen(
-        [*command(), "--extra-vars", json.dumps(extra)],
+        [*wrap, *command(), "--extra-vars", json.dumps(extra)],
         cwd=site.work,
         env=surroundings(site, environment),
         stdin=subprocess.DEVNULL,

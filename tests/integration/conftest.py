@@ -113,7 +113,7 @@ class Sandbox:
         done = subprocess.run(
             command,
             cwd=cwd,
-            env=self._environment(environment),
+            env=self.surroundings(environment),
             capture_output=True,
             text=True,
             timeout=PLAY_SECONDS,
@@ -124,7 +124,8 @@ class Sandbox:
         changed, failed = (int(recap[2]), int(recap[3]) + int(recap[4])) if recap else (-1, -1)
         return Played(done.returncode, text, changed, failed)
 
-    def _environment(self, more: dict[str, str]) -> dict[str, str]:
+    def surroundings(self, more: dict[str, str]) -> dict[str, str]:
+        """The environment of a play: nothing of the caller's that could decide what it does."""
         inherited = {
             name: value
             for name, value in os.environ.items()
