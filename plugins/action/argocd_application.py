@@ -9,6 +9,7 @@ from typing import Any
 
 from ansible_collections.inferops.vllm.plugins.module_utils.argocd.application import Request, ensure, waiter
 from ansible_collections.inferops.vllm.plugins.module_utils.argocd.gate import Target
+from ansible_collections.inferops.vllm.plugins.module_utils.argocd.patience import Patient
 from ansible_collections.inferops.vllm.plugins.module_utils.argocd.removal import remove
 from ansible_collections.inferops.vllm.plugins.module_utils.argocd.wait import Budgets
 from ansible_collections.inferops.vllm.plugins.module_utils.cluster import Cluster
@@ -44,7 +45,8 @@ class ActionModule(FindingsAction):
             outcome = remove(cluster, request, purge=options["purge"], check=self.check_mode, progress=self.progress)
         else:
             wait = waiter(cluster, request.namespace, self.progress)
-            outcome = ensure(cluster, request, check=self.check_mode, wait=wait)
+            patient = Patient(cluster, 0 if self.check_mode else request.budgets.refresh, self.progress)
+            outcome = ensure(patient, request, check=self.check_mode, wait=wait)
         result = outcome.to_dict()
         if not self.diff_mode:
             del result["diff"]
