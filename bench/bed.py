@@ -14,9 +14,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from bench.measure import CACHE, ROOT
 
 STATE = CACHE / "sandbox"
+SITE = "playbooks/site.yml"
+REPORTS = f"vllm_report_directory={CACHE / 'report'}"
 PLAY_SECONDS = 600
 
 
@@ -71,3 +75,13 @@ def call(command: list[str], env: dict[str, str] | None = None) -> str:
     if done.returncode:
         raise BenchError(f"{' '.join(command[:4])} …: exit {done.returncode}\n{(done.stdout + done.stderr)[-3000:]}")
     return done.stdout
+
+
+def playbook(name: str, tasks: list[dict[str, Any]]) -> str:
+    """Write a playbook of these tasks for localhost; returns its path."""
+    path = CACHE / "playbooks" / f"{name}.yml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    variables = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+    play = {"name": name, "hosts": "all", "gather_facts": False, "vars": variables, "tasks": tasks}
+    path.write_text(yaml.safe_dump([play], sort_keys=False), encoding="utf-8")
+    return str(path)

@@ -1,29 +1,30 @@
 # Copyright (c) 2026, The inferops.vllm maintainers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How the planner grows: 2, 50 and 500 models on 1,000 nodes. ``python -m bench.planning``.
+"""How the planner and the values grow: 2, 50 and 500 models on 1,000 nodes.
 
-Prints seconds per plan and per model. From 50 to 500 models the time may grow tenfold, plus the fixed cost of reading
-the nodes; more would mean that somebody scans all nodes for every model.
+From 50 to 500 models the time may grow tenfold, plus the fixed cost of reading the nodes; more would mean that somebody
+scans all nodes for every model.
 """
 
 from __future__ import annotations
 
-import sys
-import time
 from collections.abc import Callable
-from pathlib import Path
+from statistics import median
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "collections"))
-
+from ansible_collections.inferops.vllm.plugins.module_utils.chart.produce import produce
+from ansible_collections.inferops.vllm.plugins.module_utils.chart.settings import settings_from
 from ansible_collections.inferops.vllm.plugins.module_utils.gpu.nodes import GpuNode, GpuResource
 from ansible_collections.inferops.vllm.plugins.module_utils.planning.parse import parse_models
 from ansible_collections.inferops.vllm.plugins.module_utils.planning.placement import plan_models
 
+from bench.measure import Measured, Row, processor_seconds
+
 NODES = 1000
 COUNTS = (2, 50, 500)
-REPEAT = 5
+ROUNDS = 5
+KINDS = ("free", "zones", "pinned", "two GPUs")
 PRODUCTS = (("GRID-A100D-80C", 81920), ("GRID-A100D-20C", 20480), ("NVIDIA-L40S", 46068))
 
 
@@ -58,32 +59,43 @@ def entry(index: int, kind: str) -> dict[str, Any]:
     return found
 
 
-def best(work: Callable[[], object]) -> float:
-    """Seconds of the fastest of a few runs."""
-    times = []
-    for _ in range(REPEAT):
-        start = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - start)
-    return min(times)
-
-
-def main() -> None:
-    """Print one line a case."""
-    nodes = [node(index) for index in range(NODES)]
-    print(f"{'case':<10} {'mode':<11} {'models':>6} {'plan, ms':>9} {'ms/model':>9}  result")
-    for kind in ("free", "zones", "pinned", "two GPUs"):
+def planning(quick: bool = False) -> Measured:
+    """Item 7: the plan for each kind of wish in both GPU modes, then the files of the chart."""
+    nodes, found = [node(index) for index in range(NODES)], Measured()
+    growth = []
+    for kind in KINDS[:1] if quick else KINDS:
         for mode in ("bare_metal", "vgpu"):
-            for count in COUNTS:
-                entries = [entry(index, kind) for index in range(count)]
-                requests, findings = parse_models(entries, default_tag="v0.12.0")
-                plan, refused = plan_models(requests, nodes, mode)
-                seconds = best(lambda r=requests, m=mode: plan_models(r, nodes, m)) * 1000  # type: ignore[misc]
-                result = "plan" if plan else f"{len(findings) + len(refused)} findings, {refused[0].code}"
-                print(f"{kind:<10} {mode:<11} {count:>6} {seconds:>9.1f} {seconds / count:>9.2f}  {result}")
-    entries = [entry(index, "free") for index in range(500)]
-    print(f"parse 500 models: {best(lambda: parse_models(entries, default_tag='v0.12.0')) * 1000:.1f} ms")
+            taken = _plans(kind, mode, nodes, 2 if quick else ROUNDS)
+            found.rows += [Row(f"plan {n} models, {kind}, {mode}", tuple(s), "s") for n, s in taken.items()]
+            growth.append(median(taken[COUNTS[2]]) / median(taken[COUNTS[1]]) * COUNTS[1] / COUNTS[2])
+    files = _values(nodes, 2 if quick else ROUNDS)
+    found.rows += [Row(f"values of {n} models", tuple(s), "s") for n, s in files.items()]
+    found.figures["planning_growth"] = max(growth)
+    found.figures["values_growth"] = median(files[COUNTS[2]]) / median(files[COUNTS[1]]) * COUNTS[1] / COUNTS[2]
+    return found
 
 
-if __name__ == "__main__":
-    main()
+def _plans(kind: str, mode: str, nodes: list[GpuNode], rounds: int) -> dict[int, list[float]]:
+    """Processor seconds by number of models, reading the wishes included."""
+
+    def work(count: int) -> Callable[[], object]:
+        wishes = [entry(index, kind) for index in range(count)]
+        return lambda: plan_models(parse_models(wishes, default_tag="v0.12.0")[0], nodes, mode)
+
+    taken = processor_seconds({str(count): work(count) for count in COUNTS}, rounds)
+    return {int(count): seconds for count, seconds in taken.items()}
+
+
+def _values(nodes: list[GpuNode], rounds: int) -> dict[int, list[float]]:
+    """Processor seconds by number of models, of a plan that is there."""
+    settings = settings_from({"chart_version": "0.1.8", "release": "vllm", "namespace": "vllm"})
+
+    def work(count: int) -> Callable[[], object]:
+        requests, _ = parse_models([entry(index, "free") for index in range(count)], default_tag="v0.12.0")
+        plan, _ = plan_models(requests, nodes, "bare_metal")
+        if plan is None:
+            raise AssertionError("the sample models fit")
+        return lambda: produce(tuple(requests), plan, settings, "applications/vllm")
+
+    taken = processor_seconds({str(count): work(count) for count in COUNTS}, rounds)
+    return {int(count): seconds for count, seconds in taken.items()}

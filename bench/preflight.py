@@ -1,15 +1,12 @@
 # Copyright (c) 2026, The inferops.vllm maintainers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How the preflight grows: 5,000 nodes and 20,000 pods against a loopback API server. ``python -m bench.preflight``.
+"""How the preflight grows: 500 and 5,000 nodes, four pods each, against a loopback API server.
 
 Compared are the bare paged LISTs of the same objects (decoded and thrown away) and the whole preflight: reading,
 capacity, all checks, table. Every run is a process of its own, so that its peak memory is its own; the server is
 another one and encodes its pages when they are asked for, as an API server does. Judged is the processor time of both
 together: on a busy machine the clock says more about the neighbours.
-
-Exit 1 when the preflight takes more than 1.5 times the bare lists, more than 300 MiB, or twice the cluster takes
-clearly more than twice the time.
 """
 
 from __future__ import annotations
@@ -21,25 +18,21 @@ import subprocess
 import sys
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
+from statistics import median
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "collections"))
-
 from ansible_collections.inferops.vllm.plugins.module_utils.cluster import Cluster
-from ansible_collections.inferops.vllm.plugins.module_utils.gpu.preflight import preflight
+from ansible_collections.inferops.vllm.plugins.module_utils.gpu.preflight import preflight as check
 from ansible_collections.inferops.vllm.plugins.module_utils.gpu.settings import Settings
 from ansible_collections.inferops.vllm.plugins.module_utils.gpu.snapshot import SOURCES, collect
 
-NODES = 5_000
+from bench.measure import ROOT, Measured, Row, ratio
+
+SIZES = (500, 5_000)
 PODS_PER_NODE = 4
 PAGE = 500
 ROUNDS = 3
-MOST_TIMES = 1.5
-MOST_MIB = 300
-MOST_GROWTH = 2.6
-"""Twice the cluster may take this many times as long (two, and room for a noisy machine)."""
 
 
 def node(index: int) -> dict[str, Any]:
@@ -148,7 +141,7 @@ def measure(what: str, port: int) -> dict[str, float]:
         seen = sum(1 for path, _, _ in SOURCES.values() for _ in cluster.items(path.format(namespace="vllm")))
     else:
         # The tolerations are missing on purpose: every node gives a finding, and all of them must become one.
-        seen = len(preflight(collect(cluster, settings), settings).to_dict()["lines"])
+        seen = len(check(collect(cluster, settings), settings).to_dict()["lines"])
     seconds, elapsed = time.process_time() - started, time.perf_counter() - clock
     seconds += cluster.get("/cpu")["cpu"] - served
     mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -157,50 +150,56 @@ def measure(what: str, port: int) -> dict[str, float]:
 
 def child(*arguments: str) -> subprocess.Popen[str]:
     """Start a variant, or the server, as a process of its own."""
-    command = [sys.executable, __file__, *arguments]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    command = [sys.executable, "-m", "bench.preflight", *arguments]
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
 
 
-def best(nodes: int) -> dict[str, dict[str, float]]:
-    """The fastest of some rounds of each variant, interleaved."""
+def rounds_of(nodes: int, rounds: int) -> dict[str, list[dict[str, float]]]:
+    """The runs of each variant, interleaved."""
     server = child("--serve", str(nodes))
     assert server.stdout
-    port, found = server.stdout.readline().strip(), {}
+    port = server.stdout.readline().strip()
+    found: dict[str, list[dict[str, float]]] = {"lists": [], "preflight": []}
     try:
-        for _ in range(ROUNDS):
-            for what in ("lists", "preflight"):
+        for _ in range(rounds):
+            for what, runs in found.items():
                 output, _ = child("--measure", what, port).communicate()
-                run = json.loads(output)
-                found[what] = min(run, found.get(what, run), key=lambda r: r["seconds"])
+                runs.append(json.loads(output))
     finally:
         server.terminate()
         server.wait()
     return found
 
 
-def main() -> int:
-    """Print the figures and judge them."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--serve", type=int, help=argparse.SUPPRESS)
-    parser.add_argument("--measure", nargs=2, help=argparse.SUPPRESS)
-    parser.add_argument("--nodes", type=int, default=NODES)
+def preflight(quick: bool = False) -> Measured:
+    """Item 5."""
+    found, medians = Measured(), []
+    for nodes in SIZES:
+        runs = rounds_of(nodes, 1 if quick else ROUNDS)
+        size = f"{nodes:,} nodes, {nodes * PODS_PER_NODE:,} pods"
+        seconds = {what: [run["seconds"] for run in runs[what]] for what in runs}
+        found.rows += [
+            Row(f"{size}: paged LISTs alone", tuple(seconds["lists"])),
+            Row(f"{size}: preflight", tuple(seconds["preflight"])),
+            Row(f"{size}: preflight, peak memory", tuple(run["mib"] for run in runs["preflight"]), "MiB"),
+        ]
+        medians.append(median(seconds["preflight"]))
+        found.figures["preflight_over_lists"] = ratio(seconds["preflight"], seconds["lists"])
+        found.figures["preflight_memory"] = max(run["mib"] for run in runs["preflight"])
+    found.figures["preflight_growth"] = medians[1] / medians[0] * SIZES[0] / SIZES[1]
+    return found
+
+
+def main() -> None:
+    """A process of :func:`child`."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--serve", type=int)
+    parser.add_argument("--measure", nargs=2)
     options = parser.parse_args()
     if options.serve is not None:
         serve(options.serve)
-    if options.measure:
-        print(json.dumps(measure(options.measure[0], int(options.measure[1]))))
-        return 0
-    half, full = best(options.nodes // 2), best(options.nodes)
-    for count, runs in ((options.nodes // 2, half), (options.nodes, full)):
-        for what, run in runs.items():
-            size = f"{count:6} nodes, {count * PODS_PER_NODE:6} pods"
-            seconds = f"{run['seconds']:6.2f} s cpu  {run['elapsed']:6.2f} s clock"
-            print(f"{size}  {what:9}  {seconds}  {run['mib']:6.0f} MiB peak")
-    times = full["preflight"]["seconds"] / full["lists"]["seconds"]
-    growth = full["preflight"]["seconds"] / half["preflight"]["seconds"]
-    print(f"preflight / lists: {times:.2f}; twice the cluster: {growth:.2f} times as long")
-    return int(times > MOST_TIMES or full["preflight"]["mib"] > MOST_MIB or growth > MOST_GROWTH)
+    print(json.dumps(measure(options.measure[0], int(options.measure[1]))))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
