@@ -30,11 +30,11 @@ TITLES = {
 }
 ABOUT = {
     "site": """\
-`bench/manual.sh` is the procedure of the documentation as a script: what a careful person types, without the pauses. The
-sandbox's models load in no time, so the first run has no load time in it.""",
+`bench/manual.sh` is the procedure of the documentation as a script: what a careful person types, without the pauses.
+The sandbox's models load in no time, so the first run has no load time in it.""",
     "fleet": """\
-Each site has a repository, a namespace, models and a GPU node of its own on one control plane; forks 10. The control plane
-shares the processors with the play.""",
+Each site has a repository, a namespace, models and a GPU node of its own on one control plane; forks 10. The
+control plane shares the processors with the play.""",
     "preflight": """\
 Against a loopback API server whose nodes and pods have the size of real ones; processor time of client and server.""",
     "planning": "On 1,000 nodes; processor time.",
