@@ -45,7 +45,7 @@ class ActionModule(FindingsAction):
     MODULE = "seal_secret"
     SECRET_OPTIONS = frozenset({"string_data", "data", "fingerprint_key", "private_key", "api_key"})
     # ciphertext, names and hashes: a value such as ``git`` must not punch holes into a sealed file
-    PUBLIC_RESULTS = frozenset({"changed", "files", "items", "stale", "certificate", "diff"})
+    PUBLIC_RESULTS = frozenset({"changed", "files", "decisions", "stale", "certificate", "diff"})
     SPEC_RULES: ClassVar[dict[str, Any]] = {
         "mutually_exclusive": [["existing", "existing_dir"]],
         "required_one_of": [["existing", "existing_dir"]],
@@ -107,7 +107,7 @@ class ActionModule(FindingsAction):
         result = {
             "changed": outcome.changed,
             "files": outcome.files(),
-            "items": outcome.items(),
+            "decisions": outcome.decisions(),
             "stale": outcome.stale,
             "certificate": certificate.to_dict(),
         }

@@ -256,7 +256,7 @@ files:
     content:
       description: The whole file.
       type: str
-items:
+decisions:
   description: What happened to each key, and why.
   returned: success
   type: list

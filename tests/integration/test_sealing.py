@@ -158,7 +158,7 @@ def test_what_the_controller_cannot_open_is_sealed_anew(sandbox: Sandbox, namesp
     assert synced(sandbox, namespace, "lost") == "False"
     text = json.dumps(manifest_of(broken))
     again = seal(sandbox, here, existing={here["path"]: text})
-    assert again["items"][0]["reason"] == "the controller cannot open it"
+    assert again["decisions"][0]["reason"] == "the controller cannot open it"
     (mended,) = files(again).values()
     sandbox.cluster.apply(manifest_of(mended))
     assert eventually(lambda: opened(sandbox, namespace, "lost") == {"K": value})
@@ -182,7 +182,7 @@ def test_what_kubeseal_made_is_taken_over_where_it_is_equal(sandbox: Sandbox, na
     assert synced(sandbox, namespace, "adopted") == "True"
     wanted = entry("adopted", namespace, string_data={"SAME": "the same value", "DIFF": "a new value!"})
     taken = seal(sandbox, wanted, existing={path: text}, on_unknown="fail", fingerprint_key="f" * 40)
-    assert {i["key"]: i["action"] for i in taken["items"]} == {"SAME": "keep", "DIFF": "seal"}
+    assert {i["key"]: i["action"] for i in taken["decisions"]} == {"SAME": "keep", "DIFF": "seal"}
     (file,) = files(taken).values()
     assert file.items["SAME"] == parse(text, path).items["SAME"]
     sandbox.cluster.apply(manifest_of(file))

@@ -26,6 +26,8 @@ from .names import Names
 from .settings import ChartSettings
 from .text import to_yaml
 
+# pylint: disable=ansible-bad-function  # we run on the controller, where no module offers run_command
+
 TIMEOUT = 20
 """Seconds that one rendering may take (measured: below 0.4)."""
 

@@ -64,7 +64,7 @@ class Outcome:
         """Path and content of every file, changed or not."""
         return [{"path": one.wanted.path, "content": one.text} for one in self.sealed]
 
-    def items(self) -> list[dict[str, str]]:
+    def decisions(self) -> list[dict[str, str]]:
         """What happened to each key, and why."""
         return [
             {"secret": one.wanted.title, "key": d.key, "action": d.action, "reason": d.reason}

@@ -137,7 +137,7 @@ def _files(results: Mapping[str, Result]) -> Iterator[Row]:
 
 def _sealed(results: Mapping[str, Result]) -> Iterator[Row]:
     """Items that a run would seal again, and those sealed for an old certificate."""
-    for item in results["sealed"].get("items") or ():
+    for item in results["sealed"].get("decisions") or ():
         if item["action"] != "keep":
             yield Row("git", f"{item['secret']}[{item['key']}]", item["reason"], "sealed from the present value")
     for name in results["sealed"].get("stale") or ():

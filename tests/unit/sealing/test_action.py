@@ -65,7 +65,7 @@ def test_sealing_against_given_content(today: Pair) -> None:
     options = {"certificate": today.pem, "secrets": [hf()], "fingerprint_key": "k" * 40}
     first = run({**options, "existing": {}}, diff=True)
     assert first["changed"]
-    assert first["items"] == [{"secret": "vllm/hf-secret", "key": "TOKEN", "action": "seal", "reason": "new"}]
+    assert first["decisions"] == [{"secret": "vllm/hf-secret", "key": "TOKEN", "action": "seal", "reason": "new"}]
     assert first["certificate"]["source"] == "certificate option"
     sealed = parse(contents(first)[HF_PATH], HF_PATH)
     assert open_item([today.key], sealed.items["TOKEN"], sealed.label) == f"hf_{CANARY}".encode()
@@ -112,7 +112,7 @@ def test_a_plaintext_file_a_private_key_and_a_key_file(today: Pair, tmp_path: Pa
     assert parse(contents(first)[HF_PATH], HF_PATH).tags["TOKEN"].made_by == "public"
     known = {"private_key": today.private_pem, "fingerprint_key_file": str(tmp_path / "key"), "on_unknown": "fail"}
     second = run({**options, **known, "existing": contents(first)})
-    assert second["items"][0]["reason"] == "the private key says unchanged"
+    assert second["decisions"][0]["reason"] == "the private key says unchanged"
     assert second["changed"], "the tag is made with the key now"
     third = run(
         {**options, "fingerprint_key_file": str(tmp_path / "key"), "on_unknown": "fail", "existing": contents(second)}
@@ -127,7 +127,7 @@ def test_a_later_run_with_no_value_anywhere_keeps_what_is_sealed(today: Pair, on
     first = run({**options, "secrets": [hf()], "existing": {}})
     later = run({**options, "secrets": [hf(string_data={"TOKEN": None})], "existing": contents(first)})
     assert (later["changed"], codes(later)) == (False, [])
-    assert later["items"][0] | {"secret": ""} == {
+    assert later["decisions"][0] | {"secret": ""} == {
         "secret": "",
         "key": "TOKEN",
         "action": "keep",
@@ -150,7 +150,7 @@ def test_a_rotation_seals_the_value_that_is_given_and_keeps_the_other(today: Pai
     first = run({**options, "secrets": [hf(), api], "existing": {}})
     given = [hf(string_data={"TOKEN": None}), {**api, "string_data": {"KEY": "a-key-of-20-letters2"}}]
     second = run({**options, "secrets": given, "existing": contents(first)})
-    assert [(i["key"], i["action"]) for i in second["items"]] == [("TOKEN", "keep"), ("KEY", "seal")]
+    assert [(i["key"], i["action"]) for i in second["decisions"]] == [("TOKEN", "keep"), ("KEY", "seal")]
     assert contents(second)[HF_PATH] == contents(first)[HF_PATH]
 
 
@@ -217,7 +217,7 @@ def test_without_any_key_the_live_secret_shows_a_rotated_token(today: Pair, clus
     assert (second["changed"], codes(second)) == (False, [])
     rotated = hf(string_data={"TOKEN": f"hf_{CANARY.swapcase()}"})
     third = run({"secrets": [rotated], "existing": contents(first)})
-    assert third["items"][0]["reason"] == "the value changed (the live Secret has another)"
+    assert third["decisions"][0]["reason"] == "the value changed (the live Secret has another)"
     blind = run({"secrets": [rotated], "existing": contents(first), "compare_live": False})
     assert (blind["changed"], codes(blind)) == (False, ["sealing-change-unknown"])
 
@@ -229,7 +229,7 @@ def test_what_the_controller_cannot_open_is_sealed_anew(today: Pair, cluster: Fa
     text = contents(first)[HF_PATH]
     cluster.answers = live(today, text, b"", "False", "no key could decrypt secret (TOKEN)")
     second = run({**options, "existing": {HF_PATH: text}})
-    assert second["items"][0]["reason"] == "the controller cannot open it"
+    assert second["decisions"][0]["reason"] == "the controller cannot open it"
 
 
 def test_a_given_certificate_is_compared_with_the_clusters(today: Pair, cluster: FakeCluster) -> None:

@@ -30,7 +30,7 @@ def texts(outcome: Outcome) -> dict[str, str]:
 
 
 def actions(outcome: Outcome) -> dict[str, str]:
-    return {f"{i['secret']}[{i['key']}]": i["action"] for i in outcome.items()}
+    return {f"{i['secret']}[{i['key']}]": i["action"] for i in outcome.decisions()}
 
 
 def test_a_first_run_seals_everything_for_the_controller(pair: Pair) -> None:
