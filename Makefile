@@ -9,6 +9,7 @@ ARGS ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
+AUDIT := .cache/audit
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 /usr/bin/python3; do \
 	"$$p" -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done)
 
@@ -22,11 +23,11 @@ SANDBOX := $(BIN)/python -m sandbox.runner
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
-$(VENV)/.installed: requirements.txt requirements-dev.txt
+$(VENV)/.installed: requirements-dev.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; set PYTHON=/path/to/python3" >&2; exit 1; }
 	@echo "setting up $(VENV) with $$($(PYTHON) --version)"
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-dev.txt
 	@touch $@
 
 .PHONY: site
@@ -54,14 +55,48 @@ lint: $(VENV)/.installed ## Run every static check
 	@$(BIN)/antsibull-changelog lint
 	@$(BIN)/antsibull-docs lint-collection-docs --plugin-docs .
 
+.PHONY: faults
+faults: $(VENV)/.installed ## Break a converged site in every known way; each must be named, refused in time and mended
+	@$(SANDBOX) binaries
+	@$(BIN)/python -m sandbox.faultrunner --converge --write-docs $(ARGS)
+
+.PHONY: chaos
+chaos: $(VENV)/.installed ## Kill the play and spoil its surroundings; the next run must end verified
+	@$(SANDBOX) binaries
+	@$(BIN)/python -m sandbox.faultrunner.chaos --write-docs $(ARGS)
+
+.PHONY: leaks
+leaks: $(VENV)/.installed ## Send canary secrets through whole runs, and search all that is left
+	@$(SANDBOX) binaries
+	@$(BIN)/python -m tests.leaks --write-docs $(ARGS)
+
+.PHONY: fuzz
+fuzz: $(VENV)/.installed ## Test every property with at least 100,000 inputs; ARGS="--seconds 60" for a share of it
+	@$(BIN)/python -m tests.fuzz --write-docs $(ARGS)
+
+.PHONY: nightly
+nightly: faults chaos leaks fuzz bench-check audit ## What takes hours
+
+.PHONY: audit lock
+audit: $(AUDIT)/.installed ## Look up known vulnerabilities of what is locked
+	@$(AUDIT)/bin/python -m tools.audit $(ARGS)
+lock: $(AUDIT)/.installed ## Lock requirements-*.in with hashes; ARGS=--upgrade for the newest versions
+	@$(AUDIT)/bin/python -m tools.lock $(ARGS)
+$(AUDIT)/.installed: requirements-audit.txt
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; set PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(PYTHON) -m venv $(AUDIT)
+	@$(AUDIT)/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-audit.txt
+	@touch $@
+
 .PHONY: real-vllm
 real-vllm: $(VENV)/.installed ## Start a real vLLM on this CPU with what we emit, and prove it (its own 6 GB venv)
 	@$(BIN)/python -m tools.real_vllm install
 	@REAL_VLLM=1 $(BIN)/pytest tests/real_vllm $(ARGS)
 
 .PHONY: dist
-dist: $(VENV)/.installed ## Build the collection
+dist: $(VENV)/.installed ## Build the collection, and its bill of materials (CycloneDX)
 	@$(BIN)/ansible-galaxy collection build --force --output-path dist
+	@$(BIN)/python -m tools.sbom dist
 
 .PHONY: sandbox-up sandbox-down sandbox-reset sandbox-status sandbox-env
 sandbox-up: $(VENV)/.installed ## Start the rehearsal cluster of PROFILE (bare_metal or vgpu)
