@@ -524,17 +524,17 @@ ENTRIES: tuple[Entry, ...] = (
     Entry(
         code="gpu-quota-exhausted",
         severity=Severity.FATAL,
-        title="A ResourceQuota leaves no GPU",
+        title="A ResourceQuota refuses the engines",
         symptom="Pods are refused with: exceeded quota.",
-        cause="The namespace's quota on GPUs is used up or zero.",
-        fix="Raise the quota, or remove what uses it.",
+        cause="The namespace's quota on GPUs, memory or CPU is used up, zero, or smaller than what a model asks for.",
+        fix="Raise the quota, remove what uses it, or lower the requests in vllm_models.",
     ),
     Entry(
         code="gpu-limit-range",
         severity=Severity.FATAL,
-        title="A LimitRange refuses GPUs",
-        symptom="Pods are refused with: maximum usage per Container.",
-        cause="A LimitRange of the namespace caps the resource below what an engine asks for.",
+        title="A LimitRange refuses the engines",
+        symptom="Pods are refused with: maximum usage per Container, or: must be less than or equal to the limit.",
+        cause="A LimitRange of the namespace caps a resource, or sets a limit, below what an engine asks for.",
         fix="Raise or remove that maximum.",
     ),
     Entry(

@@ -25,9 +25,8 @@ class Creator(Protocol):
 def dry_run(cluster: Creator, pods: Sequence[object], settings: Settings) -> list[Finding]:
     """Ask the API server for each pod; the answer's own text is the message.
 
-    A pod needs ``kind: Pod`` and a name; ``metadata.namespace`` defaults to the site's. A missing RuntimeClass
-    is left to the check that knows whether it is expected yet. Where no pod can be asked for (no namespace yet, no
-    right), the others are not tried.
+    A pod needs ``kind: Pod`` and a name; ``metadata.namespace`` defaults to the site's. Where no pod can be asked for
+    (no namespace yet, no right), the others are not tried.
     """
     findings: list[Finding] = []
     for index, pod in enumerate(pods):
@@ -37,15 +36,26 @@ def dry_run(cluster: Creator, pods: Sequence[object], settings: Settings) -> lis
             continue
         metadata = {"namespace": settings.namespace, **pod["metadata"]}
         subject = f"pod/{metadata['namespace']}/{metadata.get('name') or metadata.get('generateName', index)} (dry run)"
-        try:
-            cluster.create({**pod, "metadata": metadata}, dry_run=True)
-        except ApiError as error:
-            findings.append(_refusal(error, subject))
-            if findings[-1].code in NOT_ASKED:
-                break
-    if not settings.expect_runtime_class:
-        findings = [f for f in findings if f.code != "gpu-runtime-class-missing"]
+        refused = _ask(cluster, {**pod, "metadata": metadata}, settings, subject)
+        findings += [refused] if refused else []
+        if refused and refused.code in NOT_ASKED:
+            break
     return findings
+
+
+def _ask(cluster: Creator, pod: Mapping[str, Any], settings: Settings, subject: str) -> Finding | None:
+    """Ask once; where the RuntimeClass is yet to come, once more without it, to hear what else there is."""
+    try:
+        cluster.create(pod, dry_run=True)
+    except ApiError as error:
+        refused = _refusal(error, subject)
+        spec = pod.get("spec")
+        early = refused.code == "gpu-runtime-class-missing" and not settings.expect_runtime_class
+        if not early or not isinstance(spec, Mapping) or "runtimeClassName" not in spec:
+            return None if early else refused
+        bare = {key: value for key, value in spec.items() if key != "runtimeClassName"}
+        return _ask(cluster, {**pod, "spec": bare}, settings, subject)
+    return None
 
 
 NOT_ASKED = ("gpu-namespace-missing", "gpu-right-missing", "cluster-unreachable", "cluster-unauthorized")

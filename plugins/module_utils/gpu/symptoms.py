@@ -19,6 +19,7 @@ ADMISSION: tuple[tuple[str, str], ...] = (
     (r"violates PodSecurity", "gpu-pod-security-refuses"),
     (r"exceeded quota|failed quota", "gpu-quota-exhausted"),
     (r"(?:maximum|minimum) \S+ usage per|max(?:imum)? limit to request ratio", "gpu-limit-range"),
+    (r"must be less than or equal to \w+ limit", "gpu-limit-range"),
     (r"cannot \w+ resource", "gpu-right-missing"),
     (r"admission webhook|ValidatingAdmissionPolicy", "gpu-admission-refused"),
     (r"strict decoding error|is invalid:|Invalid value|Required value", "gpu-pod-invalid"),

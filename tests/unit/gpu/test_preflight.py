@@ -68,6 +68,10 @@ def codes(findings: list[Finding]) -> list[str]:
             ApiError(403, "Forbidden", "maximum nvidia.com/gpu usage per Container is 0, but limit is 1"),
             "gpu-limit-range",
         ),
+        (
+            ApiError(422, "Invalid", 'resources.requests: Invalid value: "4": must be less than or equal to cpu limit'),
+            "gpu-limit-range",
+        ),
         (ApiError(403, "Forbidden", 'User "u" cannot create resource "pods" in API group ""'), "gpu-right-missing"),
         (ApiError(400, "BadRequest", 'admission webhook "policy.x" denied the request: no'), "gpu-admission-refused"),
         (
@@ -105,6 +109,18 @@ def test_dry_run_before_the_class_exists() -> None:
     error = ApiError(403, "Forbidden", 'pod rejected: RuntimeClass "nvidia" not found')
     cluster = FakeCluster(errors={("dry-run", POD_PATH): error})
     assert dry_run(cluster, [ENGINE], corpus.settings(expect_runtime_class=False)) == []
+
+
+def test_what_else_admission_says_is_heard_before_the_class_exists() -> None:
+    class Strict(FakeCluster):
+        def create(self, manifest: Any, *, dry_run: bool = False) -> dict[str, Any]:
+            if "runtimeClassName" in manifest["spec"]:
+                raise ApiError(403, "Forbidden", 'pod rejected: RuntimeClass "nvidia" not found')
+            raise ApiError(403, "Forbidden", "exceeded quota: team, requested: requests.memory=56Gi")
+
+    pod_ = {**ENGINE, "spec": {"containers": [], "runtimeClassName": "nvidia"}}
+    assert codes(dry_run(Strict(), [pod_], corpus.settings(expect_runtime_class=False))) == ["gpu-quota-exhausted"]
+    assert codes(dry_run(Strict(), [pod_], corpus.settings())) == ["gpu-runtime-class-missing"]
 
 
 def test_dry_run_does_not_repeat_what_a_check_said() -> None:
