@@ -364,7 +364,7 @@ def _result(cluster: ApiClient, request: SmokeRequest, done: Done) -> tuple[list
     shown = {"exit_code": done.exit_code, "driver": report.driver, "cuda": report.cuda}
     if report.gpus:
         shown |= {"product": report.gpus[0].product, "memory_mib": report.gpus[0].memory_mib}
-    if done.exit_code == 0:
+    if done.exit_code == 0 and report.gpus:
         findings += _compared(report, request)
     return findings, shown
 
