@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible_collections.inferops.vllm.plugins.module_utils.argocd.application import Request, ensure, waiter
@@ -13,11 +14,14 @@ from ansible_collections.inferops.vllm.plugins.module_utils.argocd.patience impo
 from ansible_collections.inferops.vllm.plugins.module_utils.argocd.removal import remove
 from ansible_collections.inferops.vllm.plugins.module_utils.argocd.wait import Budgets
 from ansible_collections.inferops.vllm.plugins.module_utils.cluster import Cluster
+from ansible_collections.inferops.vllm.plugins.module_utils.gitops.descent import Descent
+from ansible_collections.inferops.vllm.plugins.module_utils.gitops.options import credentials_of
 from ansible_collections.inferops.vllm.plugins.plugin_utils.action import FindingsAction
 
 
 def request_of(options: dict[str, Any]) -> Request:
     """The core's request for the module's options."""
+    revision = options["revision"] or ""
     return Request(
         namespace=options["namespace"],
         registration=options["registration"],
@@ -25,18 +29,27 @@ def request_of(options: dict[str, Any]) -> Request:
         application=options["application"],
         parent=options["parent"] or "",
         adopt=options["adopt"],
-        target=Target(options["revision"] or "", frozenset(options["accepted_revisions"])),
+        target=Target(revision, frozenset(options["accepted_revisions"]), _descent(options["git"], revision)),
         budgets=Budgets(options["refresh_timeout"], options["sync_timeout"], options["health_timeout"]),
         wait=options["wait"],
         requires=tuple(options["requires"]),
         contents=tuple(options["contents"]),
+        check_repository=options["check_repository"],
     )
+
+
+def _descent(git: Mapping[str, Any] | None, revision: str) -> Callable[[str], bool]:
+    if not git or not revision:
+        return lambda _revision: False
+    return Descent(git["repo_url"], credentials_of(git), git["branch"] or "", revision)
 
 
 class ActionModule(FindingsAction):
     """The action plugin of inferops.vllm.argocd_application."""
 
     MODULE = "argocd_application"
+    SECRET_OPTIONS = frozenset({"token", "ssh_key"})
+    PUBLIC_RESULTS = frozenset({"changed", "revision"})
 
     def perform(self, options: dict[str, Any]) -> dict[str, Any]:
         """Options in, the outcome as a dictionary out."""

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from ansible_collections.inferops.vllm.plugins.module_utils.chart.compare import check_takeover, compare_files
 from ansible_collections.inferops.vllm.plugins.module_utils.chart.files import monitor_findings
+from ansible_collections.inferops.vllm.plugins.module_utils.chart.objects import chart_objects, file_objects
 from ansible_collections.inferops.vllm.plugins.module_utils.chart.produce import Product, produce
 from ansible_collections.inferops.vllm.plugins.module_utils.chart.render import Helm, check_render
 from ansible_collections.inferops.vllm.plugins.module_utils.chart.settings import ChartSettings, settings_from
@@ -48,6 +49,7 @@ class ActionModule(FindingsAction):
         return {
             "files": [file.to_dict() for file in product.files],
             "arguments": product.arguments,
+            "objects": _objects(product, settings, existing, options["directory"]),
             "differences": [change.to_dict() for change in compare_files(existing, product.files)],
             "findings": findings,
         }
@@ -64,6 +66,14 @@ class ActionModule(FindingsAction):
         if options["render_check"] == "true":
             raise refuse("values-render-failed", "render_check", f"there is {missing}")
         return [skipped]
+
+
+def _objects(
+    product: Product, settings: ChartSettings, existing: dict[str, str], directory: str
+) -> list[dict[str, Any]]:
+    """What the whole folder would make: the chart's objects, and those of every file in its templates."""
+    files = {**existing, **{file.path: file.content for file in product.files}}
+    return [*chart_objects(product.built.values, settings), *file_objects(files, directory, settings.namespace)]
 
 
 def _read(option: str, read: Callable[[Any], Read], options: dict[str, Any]) -> Read:

@@ -150,7 +150,7 @@ options:
       - Empty means whatever O(application.target_revision) is when Argo CD compares again.
     type: str
   accepted_revisions:
-    description: Further commits that are known to contain O(revision), for example pushed by somebody else meanwhile.
+    description: Further commits that are known to contain O(revision). With O(git) they need not be listed.
     type: list
     elements: str
     default: []
@@ -179,11 +179,31 @@ options:
     default: []
   contents:
     description:
-      - Manifests that the revision renders to. Their kinds and namespaces are compared with the project and the
-        cluster before anything is applied. Empty skips this check.
+      - Manifests that the revision renders to; apiVersion, kind, name and namespace are enough. Those that the
+        Application does not manage yet are compared with the project, with the kinds of the cluster, and with what
+        other Applications manage, before anything is applied. Empty skips this check.
+      - With O(registration=app_of_apps) and in check mode, the rules of O(project) count as added to the live project.
     type: list
     elements: dict
     default: []
+  check_repository:
+    description:
+      - Whether a new Application's repository is read with the credential that Argo CD has for it, before anything is
+        applied. Where the credential may not be read, a finding says so and the run goes on.
+    type: bool
+    default: true
+  git:
+    description:
+      - How to ask the repository whether a commit that Argo CD compared contains O(revision), because somebody pushed
+        after it. Empty means that only O(accepted_revisions) are known to.
+    type: dict
+    suboptions:
+      repo_url: {description: The repository, as M(inferops.vllm.gitops_read) takes it., type: str, required: true}
+      branch: {description: The branch. Empty means the default branch., type: str}
+      username: {description: User name that goes with the token., type: str}
+      token: {description: Access token for HTTPS., type: str}
+      ssh_key: {description: "Private SSH key, or the path of one.", type: str}
+      known_hosts: {description: "Text of a known_hosts file, or the path of one.", type: str}
   purge:
     description: With O(state=absent), whether volume claims and RuntimeClasses are deleted too.
     type: bool

@@ -88,7 +88,7 @@ options:
         type: dict
       pad_to:
         description:
-          - Lengthens values with blanks to a multiple of this many bytes, because a sealed item shows its value's length.
+          - Lengthens values with blanks to a multiple of this many bytes, as a sealed item shows its value's length.
           - Possible only for C(.dockerconfigjson) and C(.dockercfg), in which blanks at the end mean nothing; refused
             for any other key.
         type: int

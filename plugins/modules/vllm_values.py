@@ -202,6 +202,14 @@ arguments:
   description: For each model (by name) the argument list that follows C(vllm serve) in its pod.
   returned: success
   type: dict
+objects:
+  description:
+    - The objects that the folder would make, by apiVersion, kind, name and namespace, for O(ignore:contents) of
+      M(inferops.vllm.argocd_application). Known from the chart's release, without rendering; files of the folder's
+      C(templates) that are Helm templates are left out.
+  returned: success
+  type: list
+  elements: dict
 differences:
   description: What differs from O(existing_files), value by value.
   returned: success

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from ..api_error import ApiError
 from ..cluster import path_of
 from ..findings import Finding, Refusal, finding, raise_if_fatal, refuse
-from . import objects, ownership, permissions
+from . import access, contents, objects, ownership, permissions
 from .gate import Done, Seen, Target, assess, compared_revision
 from .objects import JSON
 from .wait import Budgets, Connection, Reached, Wait
@@ -54,6 +54,7 @@ class Request:
     wait: bool = True
     requires: tuple[Mapping[str, Any], ...] = ()
     contents: tuple[Mapping[str, Any], ...] = ()
+    check_repository: bool = False
 
     @property
     def direct(self) -> bool:
@@ -156,7 +157,9 @@ def _apply(cluster: Writer, request: Request, features: frozenset[str], outcome:
     if wanted_app:
         project = wanted_project if request.project and request.project["name"] == project_name else live_project
         found += permissions.check_project(project or live_project, wanted_app)
-        found += _check_contents(cluster, request, project, wanted_app)
+        found += _check_contents(cluster, request, project or live_project, wanted_app, live_app)
+        if live_app is None and request.check_repository:
+            found += access.check(cluster, request.namespace, wanted_app["spec"]["source"]["repoURL"])
     raise_if_fatal(found)
     outcome.findings.extend(found)
     if wanted_project:
@@ -186,13 +189,21 @@ def _apply_one(cluster: Writer, wanted: JSON, live: JSON | None, outcome: Outcom
 def _compare(cluster: Writer, request: Request, outcome: Outcome, *, check: bool) -> None:
     """app_of_apps: Git has written the objects; see that they permit and say what the inventory says.
 
-    In check mode the commit does not exist yet, so nothing here can stop the run.
+    In check mode the commit does not exist yet: what it adds to the project counts as there, and only its contents can
+    stop the run.
     """
     live_app = outcome.application = _live_application(cluster, request)
     found: list[Finding] = []
+    live_project = None
     if request.project:
         live_project = cluster.find(path_of("AppProject", request.namespace, request.project["name"]))
         found += _check_live_project(request.project, request.namespace, live_project)
+    if check:
+        project = contents.effective_project(live_project, request.project)
+        planned = _check_contents(cluster, request, project, live_app or _planned(request), live_app)
+        raise_if_fatal(planned)
+        outcome.findings.extend(planned)
+        return
     if request.application and live_app is None:
         subject = f"Application/{request.application['name']}"
         found.append(finding("argocd-application-missing", subject, f"not found in namespace {request.namespace}"))
@@ -200,10 +211,20 @@ def _compare(cluster: Writer, request: Request, outcome: Outcome, *, check: bool
         found += _check_live_application(request.application, live_app)
         project = cluster.find(path_of("AppProject", request.namespace, live_app["spec"].get("project", "default")))
         found += permissions.check_project(project, live_app)
-        found += _check_contents(cluster, request, project, live_app)
-    if not check:
-        raise_if_fatal(found)
-        outcome.findings.extend(found)
+        found += _check_contents(cluster, request, project, live_app, live_app)
+    raise_if_fatal(found)
+    outcome.findings.extend(found)
+
+
+def _planned(request: Request) -> JSON:
+    """The Application that the app-of-apps will make, as far as the inventory says it."""
+    app = request.application or {}
+    destination = {"server": app.get("server") or objects.IN_CLUSTER, "namespace": app.get("namespace") or ""}
+    policy = {"syncOptions": app.get("sync_options") or []}
+    return {
+        "metadata": {"name": app.get("name", "")},
+        "spec": {"destination": destination, "syncPolicy": policy},
+    }
 
 
 def _check_live_project(wanted: Mapping[str, Any], namespace: str, live: JSON | None) -> list[Finding]:
@@ -251,13 +272,15 @@ def _check_live_application(wanted: Mapping[str, Any], live: JSON) -> list[Findi
 
 
 def _check_contents(
-    cluster: Writer, request: Request, project: Mapping[str, Any] | None, app: Mapping[str, Any]
+    cluster: Writer,
+    request: Request,
+    project: Mapping[str, Any] | None,
+    app: Mapping[str, Any],
+    live_app: Mapping[str, Any] | None,
 ) -> list[Finding]:
     if not request.contents or project is None:
         return []
-    scopes = permissions.read_scopes(cluster, request.contents)
-    contents = permissions.contents_of(request.contents, scopes)
-    return permissions.check_contents(project, app["spec"].get("destination") or {}, contents)
+    return contents.check(cluster, project, app, live_app, request.contents)
 
 
 def _live_application(cluster: Writer, request: Request) -> JSON | None:
@@ -271,7 +294,8 @@ def _reach(request: Request, outcome: Outcome, wait: Waiter) -> None:
     if not request.application:
         raise AssertionError("the caller has looked")
     app = outcome.application
-    verdict = assess(app, request.target, Seen()) if app and request.target.revision and not outcome.changed else None
+    known = replace(request.target, is_descendant=lambda _revision: False)  # asking Git is for the wait
+    verdict = assess(app, known, Seen()) if app and request.target.revision and not outcome.changed else None
     if isinstance(verdict, Done):
         outcome.findings.extend(verdict.warnings)
         return

@@ -264,13 +264,19 @@ def contents_of(manifests: Iterable[Mapping[str, Any]], scopes: Mapping[tuple[st
 
 def read_scopes(cluster: Reader, manifests: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], bool]:
     """Which kinds the cluster knows, and whether they live in namespaces: one request an apiVersion."""
-    scopes: dict[tuple[str, str], bool] = {}
+    return {key: bool(kind.get("namespaced")) for key, kind in read_kinds(cluster, manifests).items()}
+
+
+def read_kinds(cluster: Reader, manifests: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], dict[str, Any]]:
+    """What the cluster says of the kinds of ``manifests`` that it knows, by apiVersion and kind."""
+    kinds: dict[tuple[str, str], dict[str, Any]] = {}
     for api_version in sorted({manifest["apiVersion"] for manifest in manifests}):
         prefix = "/apis/" if "/" in api_version else "/api/"
         listing = cluster.find(f"{prefix}{api_version}") or {}
         for resource in listing.get("resources") or ():
-            scopes[(api_version, resource["kind"])] = bool(resource.get("namespaced"))
-    return scopes
+            if "/" not in resource.get("name", ""):  # deployments/scale has the kind Scale
+                kinds[(api_version, resource["kind"])] = resource
+    return kinds
 
 
 def _group_version(manifest: Mapping[str, Any]) -> tuple[str, str]:

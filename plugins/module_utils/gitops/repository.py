@@ -31,6 +31,8 @@ from ..suggest import did_you_mean
 from .remote import Credentials, check_branch, check_credentials, environment, normalise_key, parse_url, scrub
 from .stderr import explain, reason
 
+# pylint: disable=ansible-bad-function  # we run on the controller, where no module offers run_command
+
 MINIMUM_GIT = (2, 31)
 """The first git that takes settings from its environment, which keeps a token out of argv and files."""
 
@@ -262,9 +264,13 @@ class Repository:
         """Whether ``commit`` is in the branch's history (its newest 200 commits, and all merged into them)."""
         if not re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", commit):
             raise refuse("gitops-revision-invalid", "contains", f"'{commit}' is not a full commit id")
-        if self.attempt("cat-file", "-e", f"{commit}^{{commit}}")[0]:
+        if not (self.has(commit) and self.has(snapshot.revision)):
             self.fetch(snapshot.branch, LOOK_BACK)
         return self.attempt("merge-base", "--is-ancestor", commit, snapshot.revision)[0] == 0
+
+    def has(self, commit: str) -> bool:
+        """Whether a commit was fetched."""
+        return self.attempt("cat-file", "-e", f"{commit}^{{commit}}")[0] == 0
 
     def horizon(self) -> set[str]:
         """Commits whose parents were not fetched: what they changed cannot be told."""

@@ -194,7 +194,9 @@ def test_a_conflict_is_explained() -> None:
 def test_contents_are_compared_with_the_project_first() -> None:
     cluster = FakeCluster(crd())
     manifests = ({"apiVersion": "node.k8s.io/v1", "kind": "RuntimeClass", "metadata": {"name": "nvidia"}},)
-    cluster.objects["/apis/node.k8s.io/v1"] = {"resources": [{"kind": "RuntimeClass", "namespaced": False}]}
+    cluster.objects["/apis/node.k8s.io/v1"] = {
+        "resources": [{"name": "runtimeclasses", "kind": "RuntimeClass", "namespaced": False}]
+    }
     with pytest.raises(Refusal) as caught:
         ensure(
             cluster,

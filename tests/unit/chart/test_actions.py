@@ -47,6 +47,26 @@ def test_the_files_of_the_reference_site(values, build):
     assert result["differences"][0]["path"] == "apiVersion"
 
 
+def test_the_objects_of_the_whole_folder_are_told(values):
+    sealed = "apiVersion: bitnami.com/v1alpha1\nkind: SealedSecret\nmetadata: {name: hf-secret, namespace: vllm}\n"
+    folder = "applications/vllm/templates"
+    existing = {
+        f"{folder}/sealed-hf-secret.yaml": sealed,
+        f"{folder}/two.yaml": "---\n" + sealed.replace("hf-secret", "a") + "---\nkind: List\n",
+        f"{folder}/helm.yaml": "{{ if .Values.x }}\nkind: Pod\n",
+        f"{folder}/broken.yaml": "a: [",
+        "applications/vllm/gpu-test.yml": "apiVersion: v1\nkind: Pod\nmetadata: {name: gpu-test}\n",
+        "applications/other/templates/x.yaml": sealed,
+    }
+    result = values(service_monitor_available=True, existing_files=existing, take_over=True)
+    found = {(m["kind"], m["metadata"]["name"]) for m in result["objects"]}
+    assert {("SealedSecret", "hf-secret"), ("SealedSecret", "a"), ("ServiceMonitor", "vllm-router-metrics")} <= found
+    assert ("Deployment", "vllm-mistral-deployment-vllm") in found
+    assert not {kind for kind, _ in found} & {"Pod", "List"}
+    assert "encryptedData" not in json.dumps(result["objects"])
+    assert {m["metadata"].get("namespace") for m in result["objects"]} == {"vllm", None}
+
+
 def test_without_the_monitors_kind_there_is_no_monitor(values):
     result = values()
     assert codes(result) == ["values-monitor-crd-absent"]
