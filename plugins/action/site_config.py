@@ -15,6 +15,8 @@ from ansible_collections.inferops.vllm.plugins.module_utils.yaml_text import loa
 from ansible_collections.inferops.vllm.plugins.plugin_utils.action import FindingsAction
 
 SPECIFICATION = Path(__file__).parents[2] / "roles" / "site" / "meta" / "argument_specs.yml"
+SCHEMA = load(SPECIFICATION.read_text("utf-8"))["argument_specs"]["main"]["options"]
+"""Read once, before Ansible forks, and not for every site."""
 
 
 class ActionModule(FindingsAction):
@@ -24,8 +26,7 @@ class ActionModule(FindingsAction):
 
     def perform(self, options: dict[str, Any]) -> dict[str, Any]:
         """Check all variables that are meant for this collection."""
-        schema = load(SPECIFICATION.read_text("utf-8"))["argument_specs"]["main"]["options"]
-        settings, findings = check(self._variables(), schema)
+        settings, findings = check(self._variables(), SCHEMA)
         raise_if_fatal(findings)
         return {"site": self._task_vars["inventory_hostname"], **settings, "findings": findings}
 

@@ -54,8 +54,15 @@ class FindingsAction(ActionBase):
     PUBLIC_RESULTS: ClassVar[frozenset[str]] = frozenset()
     """Results that cannot hold a secret (commit ids, ciphertext); masking one like ``git`` would damage them."""
 
+    _spec: ClassVar[dict[str, Any]]
+
     SPEC_RULES: ClassVar[dict[str, Any]] = {}
     """mutually_exclusive, required_together, required_one_of, required_if of the module."""
+
+    def __init_subclass__(cls, **more: Any) -> None:
+        """Read the documentation before Ansible forks: its workers would do so for every task of every site."""
+        super().__init_subclass__(**more)
+        cls._spec = _argument_spec(cls.MODULE, cls.SECRET_OPTIONS | CONNECTION_SECRETS)
 
     def perform(self, options: dict[str, Any]) -> dict[str, Any]:
         """Do the module's work and return its result (without ``failed`` and ``seconds``).
@@ -100,7 +107,7 @@ class FindingsAction(ActionBase):
         return _finish(outcome, self._secrets, self.PUBLIC_RESULTS)
 
     def _options(self) -> dict[str, Any]:
-        spec, given = _argument_spec(self.MODULE, self.SECRET_OPTIONS | CONNECTION_SECRETS), _plain(self._task.args)
+        spec, given = self._spec, _plain(self._task.args)
         if misshapen := list(_misshapen(spec, given)):
             # Ansible's own refusal would quote the entry, and with it a value
             raise Refusal(finding("options-invalid", f"module {self.MODULE}", message) for message in misshapen)
