@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..engine.embeddings import EAGER, GRAPH_OPTIONS, RUNNER_OPTIONS, RUNNER_SINCE, pooling_runner
+from ..engine.embeddings import GRAPH_OPTIONS, RUNNER_OPTIONS, RUNNER_SINCE, eager_arguments, pooling_runner
 from ..engine.table import table
 from ..engine.versions import engine_version, order
 from ..findings import Finding, Refusal, finding
@@ -127,8 +127,8 @@ def _own_arguments(model: ModelRequest, settings: ChartSettings) -> Iterator[str
         version = _version(model)
         if not _chart_has_runner(model, settings) and not _decides(model, RUNNER_OPTIONS):
             yield from pooling_runner(version, "score" if model.role is Role.RERANK else "embed")
-        if not _decides(model, GRAPH_OPTIONS):
-            yield EAGER
+    if not _decides(model, GRAPH_OPTIONS):
+        yield from eager_arguments(vllm.eager or ("enforce-eager" if model.role.pooling else "none"), _version(model))
     if vllm.max_num_batched_tokens is not None:
         yield from ("--max-num-batched-tokens", str(vllm.max_num_batched_tokens))
     if vllm.kv_cache_dtype is not None:

@@ -36,6 +36,18 @@ def compilation_config(version: str) -> str:
     return json.dumps(form or COMPILATION_FORMS[0][1], separators=(",", ":"))
 
 
+def eager_arguments(way: str, version: str | None) -> tuple[str, ...]:
+    """The arguments that switch compilation and CUDA graphs off in one of the ways of ``vllm.eager``.
+
+    The JSON form of a version that is not known is not known either; the switch is accepted by all.
+    """
+    if way == "none":
+        return ()
+    if way == "compilation-config" and version is not None:
+        return ("--compilation-config", compilation_config(version))
+    return (EAGER,)
+
+
 def pooling_runner(version: str | None, task: str = "embed") -> tuple[str, str]:
     """The option that asks for the pooling runner: ``--runner pooling``, before 0.10.1.1 ``--task embed`` or ``score``.
 

@@ -55,6 +55,10 @@ class ModelFacts:
     activation_gib: float | None = None
 
 
+EAGER_WAYS = ("none", "enforce-eager", "compilation-config")
+"""Not at all (the default of instruct models), by the switch (the default of pooling models), or by the JSON option."""
+
+
 @dataclass(frozen=True)
 class EngineSettings:
     """``vllm_models[].vllm``: engine settings; None leaves vLLM's (or the role's) own default."""
@@ -68,6 +72,8 @@ class EngineSettings:
     enable_chunked_prefill: bool | None = None
     enable_prefix_caching: bool | None = None
     kv_cache_dtype: str | None = None
+    eager: str | None = None
+    """How compilation and CUDA graphs are switched off; None is the role's default, see :data:`EAGER_WAYS`."""
     extra_args: tuple[str, ...] = ()
 
 

@@ -15,7 +15,7 @@ from ..suggest import did_you_mean
 from . import fields as f
 from .limits import limits
 from .memory import ACTIVATION, QUANTIZED_BYTES
-from .models import EngineSettings, ModelFacts, ModelRequest, Pin, Role
+from .models import EAGER_WAYS, EngineSettings, ModelFacts, ModelRequest, Pin, Role
 from .models_catalogue import BY_NAME, MODELS, KnownModel, known_model
 
 LABEL_KEY = r"([a-z0-9A-Z.-]{1,253}/)?[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?"
@@ -57,6 +57,7 @@ ENGINE: f.Fields = {
     "enable_chunked_prefill": f.switch(),
     "enable_prefix_caching": f.switch(),
     "kv_cache_dtype": f.text(r"[a-z0-9_]+", "auto, bfloat16, fp8 or another cache dtype of vLLM", longest=40),
+    "eager": f.choice(*EAGER_WAYS),
     "extra_args": f.strings("a list of command line elements, one a flag or a value"),
 }
 PLACEMENT: f.Fields = {

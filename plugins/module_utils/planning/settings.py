@@ -52,8 +52,8 @@ def effective(request: ModelRequest) -> Effective:
         utilization=_fraction(line.get("gpu-memory-utilization")) or given.gpu_memory_utilization,
         tensor_parallel=given.tensor_parallel_size or request.gpu,
         chunked_prefill=_switch(line, "enable-chunked-prefill", chunked),
-        # The values of a pooling model always switch CUDA graphs off.
-        eager=_switch(line, "enforce-eager", request.role.pooling),
+        # The values of a pooling model switch CUDA graphs off, unless told otherwise.
+        eager=_switch(line, "enforce-eager", request.role.pooling if given.eager is None else given.eager != "none"),
     )
 
 

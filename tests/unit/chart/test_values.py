@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 from ansible_collections.inferops.vllm.plugins.module_utils.chart.releases import RELEASES, chart_release
+from ansible_collections.inferops.vllm.plugins.module_utils.engine.embeddings import compilation_config
 from ansible_collections.inferops.vllm.plugins.module_utils.engine.table import versions
 from ansible_collections.inferops.vllm.plugins.module_utils.findings import Refusal, fatal
 from ansible_collections.inferops.vllm.plugins.module_utils.planning.models import EngineSettings, Role
@@ -91,6 +92,24 @@ def test_both_models_start_on_every_known_engine_and_chart(build, chart, version
     assert product.findings == []
     assert "--enforce-eager" in product.arguments["embeddings"]
     assert {"--runner", "--task"} & set(product.arguments["embeddings"])
+
+
+@pytest.mark.parametrize("version", versions())
+def test_the_compilation_config_is_written_in_the_form_of_the_image(build, version):
+    vllm = EngineSettings(max_model_len=512, eager="compilation-config")
+    product = build(embeddings={"vllm": vllm, "tag": f"v{version}"}, mistral={"tag": f"v{version}"})
+    assert product.findings == []
+    arguments = product.arguments["embeddings"]
+    assert arguments[arguments.index("--compilation-config") + 1] == compilation_config(version)
+    assert "--enforce-eager" not in arguments
+
+
+def test_cuda_graphs_are_switched_as_asked(build):
+    assert "--enforce-eager" in build(mistral={"vllm": EngineSettings(eager="enforce-eager")}).arguments["mistral"]
+    embeddings = build(embeddings={"vllm": EngineSettings(max_model_len=512, eager="none")}).arguments["embeddings"]
+    assert not {"--enforce-eager", "--compilation-config"} & set(embeddings)
+    unknown = {"vllm": EngineSettings(max_model_len=512, eager="compilation-config"), "tag": "nightly"}
+    assert "--enforce-eager" in build(embeddings=unknown).arguments["embeddings"]
 
 
 def test_what_is_asked_for_and_does_not_exist_yet_is_refused(build):
