@@ -35,7 +35,7 @@ options:
       - C(vllm) holds the engine settings C(max_model_len), C(dtype), C(max_num_seqs), C(max_num_batched_tokens),
         C(gpu_memory_utilization), C(tensor_parallel_size), C(enable_chunked_prefill), C(enable_prefix_caching),
         C(kv_cache_dtype), C(eager) and C(extra_args), a list of command line elements.
-      - C(eager) is how CUDA graphs are switched off. V(enforce-eager), the default of embeddings and rerankers, is taken by
+      - C(eager) is how CUDA graphs are switched off. V(enforce-eager), the default of embeddings and rerankers, suits
         every vLLM; V(compilation-config) writes C(--compilation-config) in the form of the model's vLLM; V(none), the
         default of instruct models, leaves them on.
       - C(placement) restricts the nodes by C(node), C(product), C(labels) or C(expression) (JMESPath).
