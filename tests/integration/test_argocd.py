@@ -14,6 +14,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,12 @@ from ansible_collections.inferops.vllm.plugins.module_utils.argocd.removal impor
 from ansible_collections.inferops.vllm.plugins.module_utils.argocd.wait import Budgets
 from ansible_collections.inferops.vllm.plugins.module_utils.cluster import Cluster, path_of
 from ansible_collections.inferops.vllm.plugins.module_utils.findings import Finding, Refusal
+from ansible_collections.inferops.vllm.plugins.module_utils.gitops.changes import Wanted
+from ansible_collections.inferops.vllm.plugins.module_utils.gitops.commit import Request as CommitRequest
+from ansible_collections.inferops.vllm.plugins.module_utils.gitops.commit import commit, files
+from ansible_collections.inferops.vllm.plugins.module_utils.gitops.descent import Descent
+from ansible_collections.inferops.vllm.plugins.module_utils.gitops.remote import Credentials
+from ansible_collections.inferops.vllm.plugins.module_utils.gitops.repository import Repository
 
 from tests.integration.conftest import Sandbox
 
@@ -220,6 +227,60 @@ def test_contents_find_the_missing_whitelist_before_anything_is_written(site: Si
     found = site.refused("", within=5, contents=(runtime_class(site.name), widget))
     assert [f.code for f in found] == ["argocd-kind-not-permitted", "argocd-crd-missing"]
     assert site.live("AppProject") is None
+
+
+def test_contents_find_what_another_application_has_already(site: Site) -> None:
+    name = f"{site.name}-other"
+    theirs = site.commit(config_map("shared", x="theirs"), folder=name)
+    other = site.application(name=name, path=f"it/{name}")
+    site.ensure(theirs, application=other)
+    options = ["CreateNamespace=true", "FailOnSharedResource=true"]
+    shared = {**config_map("shared"), "metadata": {"name": "shared", "namespace": site.name}}
+    wanted = site.application(sync_options=options)
+    (found,) = site.refused("", within=5, application=wanted, contents=(shared, config_map("own")))
+    assert (found.code, found.subject) == ("argocd-shared-resource", "ConfigMap/shared")
+    assert f"Application {name}" in found.message
+    assert site.live() is None, "nothing was written"
+
+
+def writer(url: str, folder: str, name: str, pushes: int) -> None:
+    """One run of several on one branch, each with a file of its own; lost races are run again, as people do."""
+    for number in range(pushes):
+        text = yaml.safe_dump(config_map(name, number=str(number))).encode()
+        while True:
+            try:
+                with Repository(url) as repository:
+                    commit(
+                        repository, CommitRequest(files([Wanted(f"{folder}/{name}.yaml", text)]), f"{name} {number}")
+                    )
+                break
+            except Refusal as refusal:
+                if refusal.findings[0].code != "gitops-push-race":
+                    raise
+
+
+def test_four_writers_of_ten_pushes_all_land_and_a_commit_among_them_passes_its_gate(site: Site) -> None:
+    """Argo CD compares at the newest commit; a gate on an older one of ours asks Git whether it is contained."""
+    url, folder = site.state["git_url"], f"it/{site.name}"
+    first = site.commit(config_map("first", x="1"))
+    runs = [get_context("fork").Process(target=writer, args=(url, folder, f"town{i}", 10)) for i in range(4)]
+    for run in runs:
+        run.start()
+    for run in runs:
+        run.join(120)
+    assert [run.exitcode for run in runs] == [0] * 4
+    git(site.clone, "fetch", "--quiet", "origin", "main")
+    head = git(site.clone, "rev-parse", "FETCH_HEAD")
+    assert git(site.clone, "rev-list", "--count", f"{first}..{head}") == "40"
+    assert git(site.clone, "rev-list", "--merges", f"{first}..{head}") == ""
+    descent = Descent(url, Credentials(), "main", first)
+    result = site.ensure(target=Target(first, is_descendant=descent))
+    assert (result["revision"], result["sync"]) == (head, "Synced")
+    live = [site.live("ConfigMap", site.name, f"town{i}") for i in range(4)]
+    assert [item and item["data"] for item in live] == [{"number": "9"}] * 4
+    with pytest.raises(Refusal) as caught:
+        site.ensure(target=Target(first), budgets=Budgets(refresh=3, sync=5, health=5))
+    assert caught.value.findings[0].code == "argocd-revision-not-reached", "without Git it cannot be known"
 
 
 def test_a_commit_that_was_never_pushed(site: Site) -> None:
