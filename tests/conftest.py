@@ -11,5 +11,6 @@ from hypothesis import HealthCheck, settings
 
 # Two busy cores make Hypothesis' clocks meaningless; the number of examples bounds the time instead.
 settings.register_profile("suite", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("nightly", settings.get_profile("suite"), max_examples=5000)
+settings.register_profile("nightly", settings.get_profile("suite"), max_examples=2500)
+settings.register_profile("share", settings.get_profile("suite"), max_examples=200)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))

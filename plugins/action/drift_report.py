@@ -13,7 +13,7 @@ from typing import Any
 from ansible_collections.inferops.vllm.plugins.action.site_report import FILE_NAME, _write
 from ansible_collections.inferops.vllm.plugins.module_utils.findings import refuse
 from ansible_collections.inferops.vllm.plugins.module_utils.site import drift
-from ansible_collections.inferops.vllm.plugins.plugin_utils.action import FindingsAction
+from ansible_collections.inferops.vllm.plugins.plugin_utils.action import FindingsAction, handed_over
 
 
 class ActionModule(FindingsAction):
@@ -24,7 +24,7 @@ class ActionModule(FindingsAction):
     def perform(self, options: dict[str, Any]) -> dict[str, Any]:
         """A document and its table."""
         if options["sites"]:
-            return {"lines": drift.fleet_lines(options["sites"])}
+            return {"lines": handed_over("sites", "drift_report", lambda: drift.fleet_lines(options["sites"]))}
         site = options["site"] or ""
         if not FILE_NAME.fullmatch(site):
             message = "a site's name is a file name here: letters, digits, dots, hyphens, underscores"

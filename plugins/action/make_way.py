@@ -9,7 +9,7 @@ from typing import Any
 
 from ansible_collections.inferops.vllm.plugins.module_utils.cluster import Cluster
 from ansible_collections.inferops.vllm.plugins.module_utils.operations.way import Way, standing
-from ansible_collections.inferops.vllm.plugins.plugin_utils.action import FindingsAction
+from ansible_collections.inferops.vllm.plugins.plugin_utils.action import FindingsAction, handed_over
 
 
 class ActionModule(FindingsAction):
@@ -20,6 +20,7 @@ class ActionModule(FindingsAction):
     def perform(self, options: dict[str, Any]) -> dict[str, Any]:
         """Nothing to delete is no change."""
         cluster = Cluster.connect(options)
+        handed_over("steps", "upgrade_gate", lambda: [step["path"].removeprefix("/") for step in options["steps"]])
         if self.check_mode:
             gone = list(standing(cluster, options["steps"]))
         else:

@@ -34,7 +34,7 @@ from ansible_collections.inferops.vllm.plugins.module_utils.sealing.validate imp
     consumer_findings,
     wanted_of,
 )
-from ansible_collections.inferops.vllm.plugins.plugin_utils.action import FindingsAction
+from ansible_collections.inferops.vllm.plugins.plugin_utils.action import FindingsAction, text_files
 
 CONNECTION = ("kubeconfig", "context", "host")
 
@@ -101,7 +101,7 @@ class ActionModule(FindingsAction):
         if options["existing"] is None:
             # a null counts as given for Ansible; taken as "nothing is there", it would seal everything at every run
             raise refuse("options-invalid", "module seal_secret", "existing is null; give {} where no file exists yet")
-        return {path: text for path, text in options["existing"].items() if text is not None}
+        return text_files("existing", options["existing"])
 
     def _result(self, outcome: Outcome, certificate: Certificate) -> dict[str, Any]:
         result = {

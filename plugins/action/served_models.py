@@ -21,7 +21,7 @@ from ansible_collections.inferops.vllm.plugins.module_utils.serving.live import 
 from ansible_collections.inferops.vllm.plugins.module_utils.serving.outcome import lines_of
 from ansible_collections.inferops.vllm.plugins.module_utils.serving.prober import Prober, Proof
 from ansible_collections.inferops.vllm.plugins.module_utils.serving.requests import Model
-from ansible_collections.inferops.vllm.plugins.plugin_utils.action import FindingsAction
+from ansible_collections.inferops.vllm.plugins.plugin_utils.action import FindingsAction, handed_over
 
 
 class ActionModule(FindingsAction):
@@ -65,15 +65,20 @@ class ActionModule(FindingsAction):
 
 def expected_of(options: dict[str, Any], models: tuple[Model, ...]) -> workloads.Expected:
     """What the options say should be there."""
-    placements = (options["plan"] or {}).get("placements") or ()
+    nodes = handed_over("plan", "vllm_plan", lambda: nodes_of(options["plan"] or {}))
     secrets = [options["api_secret"], options["hf_secret"]]
     return workloads.Expected(
         release=options["release"],
         models=models,
-        nodes={placement["model"]: tuple(placement["nodes"]) for placement in placements},
+        nodes=nodes,
         runtime_class=options["runtime_class"] or None,
         secrets={secret["name"]: secret["key"] for secret in secrets if secret and secret["name"]},
     )
+
+
+def nodes_of(plan: dict[str, Any]) -> dict[str, tuple[str, ...]]:
+    """The nodes that the plan has for each model."""
+    return {placement["model"]: tuple(placement["nodes"]) for placement in plan.get("placements") or ()}
 
 
 def _outcome(expected: workloads.Expected, listed: workloads.Listed, proof: Proof) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 from ansible_collections.inferops.vllm.plugins.module_utils.chart.state import read_state
 from ansible_collections.inferops.vllm.plugins.module_utils.chart.upgrade import Upgrade, first_install, gate
 from ansible_collections.inferops.vllm.plugins.module_utils.findings import raise_if_fatal, refuse
-from ansible_collections.inferops.vllm.plugins.plugin_utils.action import FindingsAction
+from ansible_collections.inferops.vllm.plugins.plugin_utils.action import FindingsAction, text_files
 
 
 class ActionModule(FindingsAction):
@@ -24,7 +24,7 @@ class ActionModule(FindingsAction):
         new = read_state(_texts(options["new_files"]), directory)
         if new is None:
             raise refuse("values-file-shape", directory, "new_files has no Chart.yaml of the wrapper chart")
-        old = read_state(options["old_files"], directory)
+        old = read_state(text_files("old_files", options["old_files"]), directory)
         if old is None:
             return {"findings": [first_install()], "steps": [], "restarts": {}, "first": True}
         upgrade = Upgrade(old, new, options["release"], options["namespace"], options["drivers"])

@@ -6,8 +6,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 from ansible_collections.inferops.vllm.plugins.module_utils.chart.compare import check_takeover, compare_files
 from ansible_collections.inferops.vllm.plugins.module_utils.chart.files import monitor_findings
@@ -18,9 +17,7 @@ from ansible_collections.inferops.vllm.plugins.module_utils.chart.settings impor
 from ansible_collections.inferops.vllm.plugins.module_utils.findings import Finding, finding, raise_if_fatal, refuse
 from ansible_collections.inferops.vllm.plugins.module_utils.planning.parse import request_from_dict
 from ansible_collections.inferops.vllm.plugins.module_utils.planning.plan import plan_from_dict
-from ansible_collections.inferops.vllm.plugins.plugin_utils.action import FindingsAction
-
-Read = TypeVar("Read")
+from ansible_collections.inferops.vllm.plugins.plugin_utils.action import FindingsAction, handed_over, text_files
 
 
 class ActionModule(FindingsAction):
@@ -34,10 +31,12 @@ class ActionModule(FindingsAction):
         available = options["service_monitor_available"]
         monitor = bool(available) if wanted == "auto" else wanted == "true"
         settings = settings_from({**options, "service_monitor": monitor})
-        models = _read("models", lambda given: tuple(request_from_dict(model) for model in given), options)
-        plan = _read("plan", plan_from_dict, options)
+        models = handed_over(
+            "models", "vllm_plan", lambda: tuple(request_from_dict(model) for model in options["models"])
+        )
+        plan = handed_over("plan", "vllm_plan", lambda: plan_from_dict(options["plan"]))
         product = produce(models, plan, settings, options["directory"])
-        existing = options["existing_files"]
+        existing = text_files("existing_files", options["existing_files"])
         findings = [
             *product.findings,
             *monitor_findings(settings, wanted, available, options["directory"]),
@@ -74,12 +73,3 @@ def _objects(
     """What the whole folder would make: the chart's objects, and those of every file in its templates."""
     files = {**existing, **{file.path: file.content for file in product.files}}
     return [*chart_objects(product.built.values, settings), *file_objects(files, directory, settings.namespace)]
-
-
-def _read(option: str, read: Callable[[Any], Read], options: dict[str, Any]) -> Read:
-    """An option that another module made; a finding where somebody else did."""
-    try:
-        return read(options[option])
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        detail = f"{type(error).__name__}: {error}"[:120]
-        raise refuse("options-invalid", option, f"is not what vllm_plan returns ({detail})") from None

@@ -11,6 +11,6 @@ from difflib import get_close_matches
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """`` (did you mean 'x'?)`` for the closest of ``known``, or an empty string when none is close."""
-    by_folded = {name.lower(): name for name in known}
+    by_folded = {str(name).lower(): name for name in known}
     close = get_close_matches(str(word).lower(), list(by_folded), n=1, cutoff=0.6)
     return f" (did you mean '{by_folded[close[0]]}'?)" if close else ""

@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from importlib import import_module
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.parameters import remove_values
@@ -24,9 +24,10 @@ from ansible.utils.display import Display
 
 from ..module_utils.api_error import ApiError
 from ..module_utils.cluster import forget_credentials
-from ..module_utils.findings import Finding, Refusal, finding, render
+from ..module_utils.findings import Finding, Refusal, finding, refuse, render
 from ..module_utils.yaml_text import load
 
+Read = TypeVar("Read")
 display = Display()
 
 PLUGINS = __name__.rpartition(".plugin_utils.")[0]
@@ -118,6 +119,23 @@ class FindingsAction(ActionBase):
                 finding("options-invalid", f"module {self.MODULE}", message) for message in checked.error_messages
             )
         return checked.validated_parameters
+
+
+def handed_over(option: str, maker: str, read: Callable[[], Read]) -> Read:
+    """``read`` an option that another module made; a finding where somebody else did."""
+    try:
+        return read()
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        detail = f"{type(error).__name__}: {error}"[:120]
+        raise refuse("options-invalid", option, f"is not what {maker} returns ({detail})") from None
+
+
+def text_files(option: str, files: Mapping[str, Any]) -> dict[str, str]:
+    """Committed files by path, less those that are not there (null)."""
+    odd = [str(path) for path, text in files.items() if text is not None and not isinstance(text, str)]
+    if odd:
+        raise refuse("options-invalid", option, f"holds what is not text: {', '.join(odd)[:120]}")
+    return {str(path): text for path, text in files.items() if text is not None}
 
 
 def _plain(value: Any) -> Any:

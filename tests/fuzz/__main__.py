@@ -3,49 +3,92 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """``python -m tests.fuzz``: every property of the suite with the profile ``nightly``, and how many inputs that were.
 
-Ends with ``N inputs, N properties, N failed``. What falsifies a property is written to
-``tests/corpus/found/<property>.txt`` (commit it) and kept in ``.hypothesis``, from where the suite tries it first.
+Ends with ``N inputs, N properties, N failed``; fewer than 100,000 inputs fail the nightly run. ``--seconds`` runs rounds
+of the profile ``share`` instead, each with another seed, until the time is used up. What falsifies a property is written
+to ``tests/corpus/found/<property>.txt`` (commit it) and kept in ``.hypothesis``, from where the suite tries it first.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import random
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+
+from sandbox.faultrunner import page, record
 
 ROOT = Path(__file__).parents[2]
 FOUND = ROOT / "tests" / "corpus" / "found"
-INPUTS = re.compile(r"(\d+) passing examples, (\d+) failing examples, (\d+) invalid")
+ENOUGH = 100_000
+INPUTS = re.compile(r"(\d+) passing examples, (\d+) failing examples, \d+ invalid")
 PROPERTY = re.compile(r"^(tests/\S+\.py::\S+):$", re.MULTILINE)
 FALSIFIED = re.compile(r"^_+ (\S+) _+$(.*?Falsifying example:.*?)(?=^_{5,}|^=====)", re.MULTILINE | re.DOTALL)
 
 
+@dataclass
+class Tally:
+    """What rounds add up to."""
+
+    inputs: int = 0
+    properties: int = 0
+    failed: int = 0
+    code: int = 0
+
+    def add(self, code: int, output: str) -> None:
+        """Count a round."""
+        self.inputs += sum(int(passing) + int(failing) for passing, failing in INPUTS.findall(output))
+        self.properties = len(set(PROPERTY.findall(output)))
+        self.failed += len(FALSIFIED.findall(output))
+        self.code = self.code or code
+
+
 def properties() -> list[str]:
     """The test files that state a property."""
-    paths = sorted((ROOT / "tests" / "unit").rglob("test_*.py"))
+    paths = [path for part in ("unit", "fuzz") for path in sorted((ROOT / "tests" / part).rglob("test_*.py"))]
     return [str(path.relative_to(ROOT)) for path in paths if "from hypothesis import" in path.read_text("utf-8")]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the properties; the exit status is pytest's, or 1 when there was none."""
+    """Run the properties; the exit status is pytest's, or 1 when there were too few inputs."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
-    parser.add_argument("--profile", default="nightly", help="profile of tests/conftest.py (default: nightly)")
+    parser.add_argument("--seconds", type=float, default=0, help="a share of the nightly run, about so long")
+    parser.add_argument("--write-docs", action="store_true", help="record the result, and write docs/reliability.md")
     parser.add_argument("files", nargs="*", help="test files (default: every one with a property)")
     options = parser.parse_args(arguments)
     chosen = options.files or properties()
-    command = [sys.executable, "-m", "pytest", "--hypothesis-show-statistics", "-m", "not sandbox", *chosen]
-    environment = {**os.environ, "HYPOTHESIS_PROFILE": options.profile}
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    tally, began = Tally(), time.monotonic()
+    name = "share" if options.seconds else "nightly"
+    while not tally.code:
+        started = time.monotonic()
+        run(name, chosen, tally)
+        now = time.monotonic()
+        if now + (now - started) > began + options.seconds:
+            break
+    few = not options.seconds and not options.files and tally.inputs < ENOUGH
+    if options.write_docs and not options.files:
+        case = {"inputs": tally.inputs, "properties": tally.properties, "failed": tally.failed}
+        seconds, result = round(time.monotonic() - began), "failed" if tally.code or few else "passed"
+        record.write("fuzz", {name: {"result": result, **case, "seconds": seconds}}, ("nightly", "share"))
+        page.write()
+    sys.stdout.write(f"{tally.inputs} inputs, {tally.properties} properties, {tally.failed} failed\n")
+    return tally.code or (1 if few or not tally.properties else 0)
+
+
+def run(profile: str, chosen: Sequence[str], tally: Tally) -> None:
+    """One round."""
+    command = [sys.executable, "-m", "pytest", "--hypothesis-show-statistics", "-m", "not sandbox"]
+    seed = ["--hypothesis-seed", str(random.randrange(2**32))] if profile == "share" else []
+    environment = {**os.environ, "HYPOTHESIS_PROFILE": profile}
+    done = subprocess.run([*command, *seed, *chosen], cwd=ROOT, env=environment, capture_output=True, text=True)
     sys.stdout.write(done.stdout[-4000:] if done.returncode else "")
     save(done.stdout)
-    inputs = sum(sum(map(int, found)) for found in INPUTS.findall(done.stdout))
-    known, failed = len(PROPERTY.findall(done.stdout)), len(FALSIFIED.findall(done.stdout))
-    sys.stdout.write(f"{inputs} inputs, {known} properties, {failed} failed\n")
-    return done.returncode or (0 if known else 1)
+    tally.add(done.returncode, done.stdout)
 
 
 def save(output: str) -> None:

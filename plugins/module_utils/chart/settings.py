@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..findings import refuse
 from .releases import ALIAS, REPOSITORY, ROUTER_REPOSITORY, Release, chart_release
 
 
@@ -90,6 +91,8 @@ def settings_from(options: Mapping[str, Any]) -> ChartSettings:
         if options.get(name) is not None:
             reference = options[name]
             given[name] = SecretRef(reference["name"], reference["key"]) if reference.get("name") else None
+    if given.get("api_secret", ...) is None:
+        raise refuse("values-api-key-missing", "api_secret", "names no Secret: every engine would answer without a key")
     if options.get("router"):
         given["router"] = Router(**{key: value for key, value in options["router"].items() if value is not None})
     return ChartSettings(chart_release(options["chart_version"]), **given)

@@ -221,7 +221,7 @@ def _bytes_findings(raw: bytes, subject: str) -> list[Finding]:
 def _format_findings(raw: bytes | None, subject: str, name: str | None) -> list[Finding]:
     if name is None or raw is None:
         return []
-    if name not in FORMATS:
+    if str(name) not in FORMATS:
         message = f"asks for the unknown format {name}{did_you_mean(name, FORMATS)}; allowed: {', '.join(FORMATS)}"
         return [finding("sealing-value-shape", subject, message)]
     pattern, described = FORMATS[name]
