@@ -497,6 +497,14 @@ ENTRIES: tuple[Entry, ...] = (
         fix=NO_ACTION,
     ),
     Entry(
+        code="gpu-held-by-others",
+        severity=Severity.INFO,
+        title="Other pods hold some of the GPUs",
+        symptom="Fewer GPUs are free than the node has.",
+        cause="Pods that are not ours asked for GPUs on the nodes of this site.",
+        fix="Stop one of the pods in the message if the models need its GPU.",
+    ),
+    Entry(
         code="gpu-admission-race",
         severity=Severity.WARNING,
         title="A kubelet refused pods that the scheduler had sent",

@@ -73,21 +73,21 @@ def _busy(scene: Scene, resource: str) -> Iterator[Finding]:
     free = sum(r.free for name in offering for r in scene.by_name[name].resources if r.name == resource)
     own = own_units(scene.facts, scene.settings.namespace, scene.settings.release)
     ours = sum(own.get(name, {}).get(resource, 0) for name in offering)
+    others = _others(scene, resource, offering)
     if ours:
         yield finding("gpu-held-by-own-release", "cluster", f"our own release holds {ours} {resource}")
     if offering and not free and not ours:
-        yield finding(
-            "gpu-busy",
-            "cluster",
-            f"no {resource} is free; held by {some(_holders(scene, resource, offering)) or 'nobody known'}",
-        )
+        yield finding("gpu-busy", "cluster", f"no {resource} is free; held by {some(others) or 'nobody known'}")
+    elif others:
+        yield finding("gpu-held-by-others", "cluster", f"{resource}: held by {some(others)}")
 
 
-def _holders(scene: Scene, resource: str, nodes: set[str]) -> list[str]:
+def _others(scene: Scene, resource: str, nodes: set[str]) -> list[str]:
+    """Who else than our engines holds a resource on some nodes."""
     return [
         f"{pod.namespace}/{pod.name} ({pod.requests[resource]} on {pod.node})"
         for pod in scene.facts.pods
-        if pod.holds and pod.node in nodes and pod.requests.get(resource)
+        if pod.holds and pod.node in nodes and pod.requests.get(resource) and not _ours(scene, pod)
     ]
 
 

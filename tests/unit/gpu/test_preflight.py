@@ -149,7 +149,8 @@ def test_a_quota_that_our_own_engines_use_up_is_no_refusal() -> None:
     error = ApiError(403, "Forbidden", "exceeded quota: team, requested: requests.nvidia.com/gpu=1")
     cluster = FakeCluster(errors={("dry-run", POD_PATH): error})
     assert codes(preflight(OWN, corpus.settings(), cluster=cluster, pods=[ENGINE]).findings) == [
-        "gpu-held-by-own-release"
+        "gpu-held-by-own-release",
+        "gpu-held-by-others",
     ]
     seen = preflight(corpus.base(), corpus.settings(), cluster=cluster, pods=[ENGINE])
     assert codes(seen.findings) == ["gpu-quota-exhausted"]
