@@ -48,17 +48,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     try:
         faults = chosen(options.only)
+        if options.again:
+            done = {name for name, case in record.read("faults").get("cases", {}).items() if case["result"] == "passed"}
+            faults = tuple(fault for fault in faults if fault.name not in done)
         if options.list:
             print("\n".join(f"{fault.name:34} {fault.code or 'nothing':34} {fault.when}" for fault in faults))
             return 0
         state = locate(options.profile, options.state or str(ROOT / ".cache" / "sandbox-faults" / options.profile))
-        verdicts = list(run(faults, state, options))
+        verdicts = []
+        for verdict in run(faults, state, options):
+            verdicts.append(verdict)
+            if options.write_docs:
+                record.write("faults", {verdict.fault.name: verdict.to_dict()}, [fault.name for fault in read_all()])
     except (CatalogueError, SandboxError) as error:
         print(f"faults: {error}", file=sys.stderr)
         return 1
     failed = sum(1 for verdict in verdicts if verdict.wrong)
     if options.write_docs:
-        record.write("faults", {one.fault.name: one.to_dict() for one in verdicts}, [f.name for f in read_all()])
         page.write()
     print(f"{len(verdicts) - failed} passed, {failed} failed")
     return 1 if failed or not verdicts else 0
@@ -68,6 +74,7 @@ def parser() -> argparse.ArgumentParser:
     """The parser of the command line."""
     result = argparse.ArgumentParser(prog="python -m sandbox.faultrunner", description=__doc__)
     result.add_argument("--only", action="append", default=[], metavar="NAME", help="just this fault; may be repeated")
+    result.add_argument("--again", action="store_true", help="just what has no record of having passed")
     result.add_argument("--list", action="store_true", help="print the catalogue and stop")
     result.add_argument("--converge", action="store_true", help="after every fault, mend it and run the play again")
     result.add_argument("--reset", action="store_true", help="begin with an empty cluster")
@@ -125,6 +132,7 @@ def converge(site: Site) -> Played:
 def examine(site: Site, fault: Fault, *, converges: bool) -> Verdict:
     """Break, play, judge, mend; with ``converges``, a second run must end well."""
     undo: list[Undo] = []
+    played = Played(0, "", {}, 0.0, 0.0)
     try:
         for step in fault.breaks:
             undo += site.take(step)
@@ -137,6 +145,8 @@ def examine(site: Site, fault: Fault, *, converges: bool) -> Verdict:
         )
         case = Case(fault, played, bool(ours(site, head)))
         wrong = complaints(case)
+    except SandboxError as error:
+        wrong = [f"it could not be brought about: {error}"]
     finally:
         mend(site, fault, undo)
     converged = None

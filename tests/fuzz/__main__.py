@@ -3,9 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """``python -m tests.fuzz``: every property of the suite with the profile ``nightly``, and how many inputs that were.
 
-Ends with ``N inputs, N properties, N failed``; fewer than 100,000 inputs fail the nightly run. ``--seconds`` runs rounds
-of the profile ``share`` instead, each with another seed, until the time is used up. What falsifies a property is written
-to ``tests/corpus/found/<property>.txt`` (commit it) and kept in ``.hypothesis``, from where the suite tries it first.
+Ends with ``N inputs, N properties, N failed``; fewer than 100,000 inputs fail the nightly run. ``--seconds`` runs
+rounds of the profile ``share`` instead, each with another seed, until the time is used up. What falsifies a property
+is written to ``tests/corpus/found/<property>.txt`` (commit it) and kept in ``.hypothesis``, from where the suite
+tries it first.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from sandbox.faultrunner import page, record
 ROOT = Path(__file__).parents[2]
 FOUND = ROOT / "tests" / "corpus" / "found"
 ENOUGH = 100_000
-INPUTS = re.compile(r"(\d+) passing examples, (\d+) failing examples, \d+ invalid")
+INPUTS = re.compile(r"(\d+) passing, (\d+) failing, and \d+ invalid test cases")
 PROPERTY = re.compile(r"^(tests/\S+\.py::\S+):$", re.MULTILINE)
 FALSIFIED = re.compile(r"^_+ (\S+) _+$(.*?Falsifying example:.*?)(?=^_{5,}|^=====)", re.MULTILINE | re.DOTALL)
 
