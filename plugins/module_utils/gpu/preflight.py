@@ -53,7 +53,7 @@ class Preflight:
             "storage_classes": seen.storage_classes,
             "api": seen.api,
             "smoke": self.smoke,
-            "lines": lines(seen.nodes, self.findings, worst=seen.worst, smoke=self.smoke),
+            "lines": lines(seen.nodes, self.findings, worst=seen.worst, smoke=self.smoke, own=seen.own),
             "findings": self.findings,
         }
 

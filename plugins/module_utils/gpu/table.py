@@ -23,22 +23,23 @@ def lines(
     worst: Mapping[str, Severity] | None = None,
     models: Mapping[str, Sequence[str]] | None = None,
     smoke: Mapping[str, Any] | None = None,
+    own: Mapping[str, Mapping[str, int]] | None = None,
 ) -> list[str]:
     """Console lines.
 
-    ``worst`` is the worst severity that is said about a node (none: not ours to judge), ``models`` maps node
-    names to the models that a plan puts there.
+    ``own`` is what our engines hold, by node; ``worst`` is the worst severity that is said about a node (none: not
+    ours to judge); ``models`` maps node names to the models that a plan puts there.
     """
     header = HEADER if models is None else (*HEADER, "MODELS")
-    rows = [row for node in nodes for row in _rows(node, (worst or {}).get(node.name), models)]
+    marks = {node.name: _mark(node, (worst or {}).get(node.name), bool((own or {}).get(node.name))) for node in nodes}
+    rows = [row for node in nodes for row in _rows(node, marks[node.name], models)]
     table = _aligned([header, *rows[:SHOWN]]) if rows else [f"{MARKS[Severity.FATAL]} no GPU node"]
     if len(rows) > SHOWN:
         table.append(f"  … and {len(rows) - SHOWN} more rows")
     return [*table, *_smoke_line(smoke), *render(findings), _verdict(findings)]
 
 
-def _rows(node: GpuNode, said: Severity | None, models: Mapping[str, Sequence[str]] | None) -> list[tuple[str, ...]]:
-    mark = _mark(node, said)
+def _rows(node: GpuNode, mark: str, models: Mapping[str, Sequence[str]] | None) -> list[tuple[str, ...]]:
     state = ("ready" if node.ready else "not ready") + ("" if node.schedulable else ", cordoned")
     planned = () if models is None else (", ".join(models.get(node.name, ())) or "-",)
     rows = []
@@ -58,9 +59,9 @@ def _cells(resource: GpuResource | None) -> tuple[str, ...]:
     return (resource.product or "?", memory, resource.name, f"{resource.free}/{resource.allocatable}", shared)
 
 
-def _mark(node: GpuNode, said: Severity | None) -> str:
-    """What is said about the node itself; a node that has nothing free is at least worth a look."""
-    usable = any(resource.free for resource in node.resources)
+def _mark(node: GpuNode, said: Severity | None, ours: bool) -> str:
+    """What is said about the node itself; one that has nothing free for us is at least worth a look."""
+    usable = ours or any(resource.free for resource in node.resources)
     return MARKS[said if said in (Severity.FATAL, Severity.WARNING) else Severity.INFO if usable else Severity.WARNING]
 
 

@@ -379,6 +379,15 @@ def test_golden(name: str) -> None:
         assert target.read_text(encoding="utf-8") == text
 
 
+def test_gpus_that_our_engines_hold_are_nothing_to_look_at() -> None:
+    snapshot = corpus.patched(
+        OWN, [{"set": ["pods", len(OWN["pods"]) - 1, "labels"], "to": {"model": "b", "helm-release-name": "vllm"}}]
+    )
+    snapshot["pods"][-1]["namespace"] = "vllm"
+    shown = preflight(snapshot, corpus.settings()).to_dict()["lines"]
+    assert "0/2" in shown[1] and shown[1].startswith("√")
+
+
 def test_a_table_of_thousands_is_cut() -> None:
     seen = assess(corpus.base(), corpus.settings())
     shown = table.lines(seen.nodes * 100, [])
