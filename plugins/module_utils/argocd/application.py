@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """One step of the rollout: project and Application as wanted, then at our revision and healthy, then what must exist.
 
-Reads first, decides, writes last. A converged run costs six requests at most: the definition, project, Application, an
-apply of each that changes nothing, and a required object.
+Reads first, decides, writes last. A converged run costs three requests at most: project, Application, and a required
+object.
 """
 
 from __future__ import annotations
@@ -111,17 +111,11 @@ def ensure(cluster: Writer, request: Request, *, check: bool, wait: Waiter) -> O
     """Bring the step about. Raises :class:`Refusal`; with ``check`` nothing is written and nothing waited for."""
     raise_if_fatal(check_request(request))
     outcome = Outcome()
-    crd = cluster.find(path_of("CustomResourceDefinition", None, objects.APPLICATION_CRD))
-    if crd is None:
-        raise refuse("argocd-not-installed", objects.APPLICATION_CRD, f"not found on {getattr(cluster, 'host', 'it')}")
-    features = objects.features_of(crd)
-    outcome.argocd_version = objects.minimum_version(features)
     if request.direct:
-        _apply(cluster, request, features, outcome, check=check)
-    elif request.wait and not check and request.parent:
-        reached = wait(request.parent, request.target, replace(request.budgets, health=request.budgets.sync), True)
-        outcome.unstuck.extend(f"{request.parent}: {what}" for what in reached.unstuck)
-    if not request.direct:
+        _apply(cluster, request, outcome, check=check)
+    else:
+        outcome.argocd_version = objects.minimum_version(_features(cluster))
+        _follow_parent(request, outcome, wait, check=check)
         _compare(cluster, request, outcome, check=check)
     if request.wait and request.application and not check:
         _reach(request, outcome, wait)
@@ -129,6 +123,21 @@ def ensure(cluster: Writer, request: Request, *, check: bool, wait: Waiter) -> O
         outcome.findings.extend(_required(cluster, request))
     raise_if_fatal(outcome.findings)
     return outcome
+
+
+def _features(cluster: Writer) -> frozenset[str]:
+    """What the live definition of Applications knows."""
+    crd = cluster.find(path_of("CustomResourceDefinition", None, objects.APPLICATION_CRD))
+    if crd is None:
+        raise refuse("argocd-not-installed", objects.APPLICATION_CRD, f"not found on {getattr(cluster, 'host', 'it')}")
+    return objects.features_of(crd)
+
+
+def _follow_parent(request: Request, outcome: Outcome, wait: Waiter, *, check: bool) -> None:
+    """app_of_apps: the Application that owns ours comes first."""
+    if request.wait and not check and request.parent:
+        reached = wait(request.parent, request.target, replace(request.budgets, health=request.budgets.sync), True)
+        outcome.unstuck.extend(f"{request.parent}: {what}" for what in reached.unstuck)
 
 
 def check_request(request: Request) -> list[Finding]:
@@ -143,14 +152,13 @@ def check_request(request: Request) -> list[Finding]:
     return found or permissions.check_repo_url(app["repo_url"])
 
 
-def _apply(cluster: Writer, request: Request, features: frozenset[str], outcome: Outcome, *, check: bool) -> None:
+def _apply(cluster: Writer, request: Request, outcome: Outcome, *, check: bool) -> None:
     """direct: our own AppProject and Application, after everything that can be known before was checked."""
-    namespace = request.namespace
-    wanted_project = objects.app_project(request.project, namespace) if request.project else None
-    wanted_app = objects.application(request.application, namespace, features) if request.application else None
+    wanted_project = objects.app_project(request.project, request.namespace) if request.project else None
     project_name = request.project["name"] if request.project else str((request.application or {}).get("project"))
     live_project = cluster.find(path_of("AppProject", request.namespace, project_name))
     live_app = _live_application(cluster, request)
+    wanted_app = _wanted_application(cluster, request, live_app, outcome)
     found = ownership.check_owner(live_app, adopt=request.adopt)
     if wanted_project:
         found += ownership.check_owner(live_project, adopt=request.adopt)
@@ -168,8 +176,23 @@ def _apply(cluster: Writer, request: Request, features: frozenset[str], outcome:
         outcome.application = _apply_one(cluster, wanted_app, live_app, outcome, check=check)
 
 
+def _wanted_application(cluster: Writer, request: Request, live: JSON | None, outcome: Outcome) -> JSON | None:
+    """The Application to apply. The definition (half a megabyte) is read only where the live one is not as wanted."""
+    features = objects.features_in(live) if live else frozenset()
+    if features and request.application:
+        wanted = objects.application(request.application, request.namespace, features)
+        if ownership.as_applied(wanted, live):
+            outcome.argocd_version = objects.minimum_version(features)
+            return wanted
+    features = _features(cluster)
+    outcome.argocd_version = objects.minimum_version(features)
+    return objects.application(request.application, request.namespace, features) if request.application else None
+
+
 def _apply_one(cluster: Writer, wanted: JSON, live: JSON | None, outcome: Outcome, *, check: bool) -> JSON:
     subject = f"{wanted['kind']}/{wanted['metadata']['name']}"
+    if live and ownership.as_applied(wanted, live):
+        return live
     try:
         applied = cluster.apply(wanted, dry_run=check)
     except ApiError as error:

@@ -44,6 +44,19 @@ def features_of(crd: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(name for name, (path, _unused) in FEATURES.items() if _knows(schema, path))
 
 
+def features_in(live: Mapping[str, Any]) -> frozenset[str]:
+    """Which of :data:`FEATURES` a live Application uses: its definition knows at least these."""
+    return frozenset(name for name, (path, _unused) in FEATURES.items() if _has(live.get("spec"), path))
+
+
+def _has(value: Any, path: Iterable[str]) -> bool:
+    for step in path:
+        if not isinstance(value, Mapping) or step not in value:
+            return False
+        value = value[step]
+    return True
+
+
 def minimum_version(features: frozenset[str]) -> str:
     """The oldest Argo CD minor version that has these features, for messages: ``>= 3.2``."""
     since = [version for name, (_unused, version) in FEATURES.items() if name in features]

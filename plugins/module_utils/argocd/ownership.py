@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..api_error import ApiError
+from ..cluster import FIELD_MANAGER
 from ..findings import Finding, finding
 from .objects import OWNER, OWNER_LABEL, TRACKING_ANNOTATION
 
@@ -49,6 +50,32 @@ def check_owner(live: Mapping[str, Any] | None, *, adopt: bool = False) -> list[
     if not adopt and (live["metadata"].get("labels") or {}).get(OWNER_LABEL) != OWNER:
         return [finding("argocd-not-ours", subject, f"it lacks the label {OWNER_LABEL}={OWNER}")]
     return []
+
+
+def as_applied(wanted: Mapping[str, Any], live: Mapping[str, Any] | None) -> bool:
+    """Whether applying ``wanted`` again would change nothing: all of it is there, and we own nothing else of it."""
+    for entry in ((live or {}).get("metadata") or {}).get("managedFields") or ():
+        ours = entry.get("manager") == FIELD_MANAGER and entry.get("operation") == "Apply"
+        if live and ours and not entry.get("subresource"):
+            return _contains(live, wanted) and _states(wanted, entry.get("fieldsV1") or {})
+    return False
+
+
+def _contains(live: Any, wanted: Any) -> bool:
+    """Whether ``live`` says everything that ``wanted`` says; lists must be equal."""
+    if isinstance(wanted, Mapping):
+        return isinstance(live, Mapping) and all(key in live and _contains(live[key], wanted[key]) for key in wanted)
+    return bool(live == wanted)
+
+
+def _states(wanted: Any, fields: Mapping[str, Any]) -> bool:
+    """Whether ``wanted`` states every field of a managedFields entry; elements of lists have no ``f:``."""
+    for name, inner in fields.items():
+        if name.startswith("f:"):
+            key = name.removeprefix("f:")
+            if not isinstance(wanted, Mapping) or key not in wanted or not _states(wanted[key], inner):
+                return False
+    return True
 
 
 def check_required(wanted: Mapping[str, Any], live: Mapping[str, Any] | None, app_name: str) -> list[Finding]:

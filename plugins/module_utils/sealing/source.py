@@ -109,7 +109,9 @@ def _forms(name: str, service: JSON | ApiError | None) -> list[str]:
 
 
 def _through_forward(cluster: Cluster, namespace: str, services: Iterable[Service]) -> Iterator[Attempt]:
-    for name, service in services:
+    every = list(services)
+    there = [one for one in every if one[1] is not None]
+    for name, service in there or every:
         source = f"port-forward {name}"
         try:
             if isinstance(service, ApiError):

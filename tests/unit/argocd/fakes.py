@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from ansible_collections.inferops.vllm.plugins.module_utils.api_error import ApiError
-from ansible_collections.inferops.vllm.plugins.module_utils.cluster import path_of, path_of_object
+from ansible_collections.inferops.vllm.plugins.module_utils.cluster import FIELD_MANAGER, path_of, path_of_object
 
 OURS, OLD, NEWER = "a" * 40, "0" * 40, "b" * 40
 REPO = "https://git.example.org/town/site.git"
@@ -29,6 +29,17 @@ def merge(target: dict[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
         else:
             target[key] = value
     return target
+
+
+def owned(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """The managedFields entry that a server-side apply of ``manifest`` leaves; lists are owned whole."""
+
+    def fields(value: Mapping[str, Any]) -> dict[str, Any]:
+        return {f"f:{key}": fields(inner) if isinstance(inner, Mapping) else {} for key, inner in value.items()}
+
+    metadata = {key: value for key, value in manifest["metadata"].items() if key not in ("name", "namespace")}
+    stated = {key: value for key, value in manifest.items() if key not in ("apiVersion", "kind", "metadata")}
+    return {"manager": FIELD_MANAGER, "operation": "Apply", "fieldsV1": fields({**stated, "metadata": metadata})}
 
 
 class Clock:
@@ -103,6 +114,7 @@ class FakeCluster:
         self._request("APPLY" + ("?dry" if dry_run else ""), path)
         live = self.objects.get(path)
         merged = merge(copy.deepcopy(live or {}), copy.deepcopy(dict(manifest)))
+        merged["metadata"]["managedFields"] = [owned(manifest)]
         if merged == live or dry_run:
             return merged
         return copy.deepcopy(self.put(merged))
