@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from http.client import HTTPException
 from typing import Any, ClassVar
 from urllib.error import HTTPError
@@ -37,11 +38,14 @@ class ActionModule(FindingsAction):
     }
 
     def perform(self, options: dict[str, Any]) -> dict[str, Any]:
+        started = datetime.now(tz=UTC)
         request = request_of(options)
         credentials = credentials_of(options)
         with Repository(options["repo_url"], credentials) as repository:
             if options["mode"] == "direct":
-                return _result(commit(repository, request, dry_run=self.check_mode))
+                outcome = commit(repository, request, dry_run=self.check_mode)
+                pushed = outcome.changed and not self.check_mode
+                return {**_result(outcome), "pushed_at": started.isoformat(timespec="seconds") if pushed else ""}
             provider = provider_of(repository.address, options["provider"], options["api_url"] or "", credentials.token)
             return _result(propose(repository, request, provider, send, dry_run=self.check_mode))
 
@@ -74,6 +78,7 @@ def _result(outcome: Outcome) -> dict[str, Any]:
         "branch": outcome.branch,
         "paths": [change.path for change in outcome.changes],
         "diff": [change.diff() for change in outcome.changes],
+        "pushed_at": "",
         "pending_merge": outcome.pending_merge,
         "url": outcome.url,
         "findings": pending(outcome),

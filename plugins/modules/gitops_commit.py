@@ -221,6 +221,10 @@ diff:
   returned: success
   type: list
   elements: dict
+pushed_at:
+  description: When this task began to push, in UTC; empty when it pushed nothing to the branch.
+  returned: success
+  type: str
 pending_merge:
   description: Whether a pull request waits to be merged. The play should stop here; a run after the merge goes on.
   returned: success

@@ -18,6 +18,7 @@ from .tags import PUBLIC, Place, Tag, Tagger, short_id
 from .validate import Wanted
 
 KEEP, SEAL, REMOVE, ASK = "keep", "seal", "remove", "ask"
+NEW, NEW_KEY = "new", "new key"
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,11 @@ def decide(
     return sorted([*decisions, *_others(wanted, existing, policy)], key=lambda decision: decision.key)
 
 
+def renews(reason: str) -> bool:
+    """Whether a decision for this reason brings a value that was not sealed before: the Secret must then be written."""
+    return reason in (NEW, NEW_KEY) or reason.startswith("the value changed (")
+
+
 def is_stale(item: str, tag: Tag | None, sealing_key: str, sealing_bytes: int) -> bool:
     """Whether an item is known to be sealed for another key than ``sealing_key`` (the controller may still open it)."""
     if modulus_bytes(item) != sealing_bytes:
@@ -122,7 +128,7 @@ UNKNOWN_KEY = "unknown"
 def _fresh(key: str, value: bytes | None) -> Decision:
     if value is None:
         return Decision(key, ASK, "no value is given and none is sealed yet")
-    return Decision(key, SEAL, "new")
+    return Decision(key, SEAL, NEW)
 
 
 def _others(wanted: Wanted, existing: SealedFile, policy: Policy) -> Iterable[Decision]:
@@ -154,7 +160,7 @@ def _structure(case: Case) -> Decision | None:
     if _moved(case.wanted, case.existing):
         return _seal(case, MOVED)
     if case.key not in case.existing.items:
-        return _seal(case, "new key")
+        return _seal(case, NEW_KEY)
     try:
         public_length(case.item)
     except CannotOpen:

@@ -10,10 +10,11 @@ version, or still say False after a success.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from ..findings import Finding, finding
+from ..findings import Finding, Severity, finding
 from .evidence import lost_keys, synced
 from .manifest import SealedFile
 from .tags import PUBLIC, Place, Tagger, short_id
@@ -43,6 +44,9 @@ def findings_of(
     refused = bool(state) and state[0].code in ("sealing-cannot-open", "sealing-not-unsealed")
     if refused and not content and secret and _written_since(secret, changed_at):
         return [finding("sealing-status-stale", _title(file), state[0].message)]
+    if not state:
+        # the controller has opened these very items: an older Secret then held the same values before
+        content = [replace(f, severity=Severity.WARNING) if f.code == "sealing-secret-outdated" else f for f in content]
     return [*state, *content]
 
 
