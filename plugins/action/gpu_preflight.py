@@ -17,7 +17,7 @@ from ansible_collections.inferops.vllm.plugins.module_utils.gpu.preflight import
 )
 from ansible_collections.inferops.vllm.plugins.module_utils.gpu.snapshot import collect, load, save
 from ansible_collections.inferops.vllm.plugins.module_utils.planning.parse import parse_models
-from ansible_collections.inferops.vllm.plugins.module_utils.planning.pods import engine_pods, gpu_resources
+from ansible_collections.inferops.vllm.plugins.module_utils.planning.pods import engine_pods, gpu_resources, totals
 from ansible_collections.inferops.vllm.plugins.plugin_utils.action import FindingsAction
 
 
@@ -32,7 +32,7 @@ class ActionModule(FindingsAction):
         options["required_cuda"] = options["required_cuda"] or newest_cuda(options["image_tags"])
         models, _said_by_the_planner = parse_models(options["models"], default_tag=options["default_tag"])
         options["resources"] = options["resources"] or gpu_resources(models)
-        settings = settings_from(options)
+        settings = settings_from(options, totals(models))
         engines = engine_pods(
             models,
             release=settings.release,

@@ -139,8 +139,8 @@ def _request(node: GpuNode, settings: Settings, smoke: SmokeOptions) -> SmokeReq
     )
 
 
-def settings_from(options: Mapping[str, Any]) -> Settings:
-    """Module options as settings; unset strings are empty."""
+def settings_from(options: Mapping[str, Any], asked: Mapping[str, str] | None = None) -> Settings:
+    """Module options as settings, with what the engines ask for together; unset strings are empty."""
     return Settings(
         gpu_mode=options["gpu_mode"],
         gpu_nodes=tuple(options["gpu_nodes"]),
@@ -154,4 +154,5 @@ def settings_from(options: Mapping[str, Any]) -> Settings:
         required_cuda=options["required_cuda"] or None,
         selectors=tuple(Selector(**{k: v for k, v in s.items() if v is not None}) for s in options["selectors"]),
         storage_classes=tuple(options["storage_classes"]),
+        asked=asked or {},
     )

@@ -36,6 +36,7 @@ class Settings:
     ``expect_runtime_class`` is False before stage 2, which is what creates the class. ``required_cuda`` is
     the CUDA version ("12.9") of the pinned image, None when it is not known. ``storage_classes`` are the
     classes that the models' volumes name; an empty name (or none at all) means the cluster's default.
+    ``asked`` is what all engines ask for together, by resource.
     """
 
     gpu_mode: str = "bare_metal"
@@ -50,6 +51,7 @@ class Settings:
     required_cuda: str | None = None
     selectors: tuple[Selector, ...] = ()
     storage_classes: tuple[str, ...] = ()
+    asked: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def resource(self) -> str:

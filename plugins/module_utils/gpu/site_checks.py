@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 
 from ..findings import Finding, Refusal, Severity, finding
 from ..suggest import did_you_mean
@@ -108,17 +109,39 @@ def pod_security(scene: Scene) -> Iterator[Finding]:
 
 
 def quotas(scene: Scene) -> Iterator[Finding]:
-    """A quota on GPUs must leave room for one more than others use."""
-    keys = [(f"{kind}{resource}", resource) for resource in scene.settings.resources for kind in QUOTA_KINDS]
+    """A quota must leave room for all engines together, beside what others use."""
     for quota in scene.facts.quotas:
-        for key, resource in keys:
-            if key not in quota["hard"]:
+        for key in quota["hard"]:
+            needed = _needed(scene, key)
+            if needed is None:
                 continue
+            resource, asked = needed
             hard, used = quantity(quota["hard"][key]), quantity(quota["used"].get(key, "0"))
             own = sum(p.requests.get(resource, 0) for p in scene.facts.pods if _ours(scene, p))
-            if hard - (used - own) < 1:
+            if hard - (used - own) < asked:
                 name = f"resourcequota/{scene.settings.namespace}/{quota['name']}"
-                yield finding("gpu-quota-exhausted", name, f"{key}: {used} of {hard} are used")
+                shown = (_amount(resource, value) for value in (used, hard, asked))
+                message = "{}: {} of {} are used, the models ask for {}".format(key, *shown)
+                yield finding("gpu-quota-exhausted", name, message)
+
+
+def _needed(scene: Scene, key: str) -> tuple[str, Decimal] | None:
+    """What a quota's key is about and how much of it is asked for; None where nothing can be said.
+
+    Main memory and CPU that our own engines use already are not in the snapshot, so those are left alone then.
+    """
+    kind = next(kind for kind in QUOTA_KINDS if key.startswith(kind))
+    resource, asked = key.removeprefix(kind), scene.settings.asked
+    if resource in scene.settings.resources:
+        return resource, quantity(asked.get(resource, "1"))
+    running = any(_ours(scene, pod) for pod in scene.facts.pods)
+    if kind == "limits." or running or resource not in asked:
+        return None
+    return resource, quantity(asked[resource])
+
+
+def _amount(resource: str, value: Decimal) -> str:
+    return f"{value / (1 << 30):.4g}Gi" if resource == "memory" else f"{value.normalize():f}"
 
 
 def _ours(scene: Scene, pod: PodFacts) -> bool:

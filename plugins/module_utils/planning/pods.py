@@ -10,8 +10,10 @@ goes is the scheduler's business and left out.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
+from ..gpu.quantity import quantity
 from .models import ModelRequest
 
 CONTAINER = "vllm"
@@ -44,6 +46,15 @@ def _pod(
     labels = {"model": request.name, "helm-release-name": release}
     name = f"{release}-{request.name}"
     return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": labels}, "spec": spec}
+
+
+def totals(requests: Iterable[ModelRequest]) -> dict[str, str]:
+    """What all replicas of all models ask for together, by resource, as quantities."""
+    sums: dict[str, Decimal] = {}
+    for request in requests:
+        for name, amount in (("cpu", request.cpu), ("memory", request.memory), (request.gpu_resource, request.gpu)):
+            sums[name] = sums.get(name, Decimal(0)) + quantity(amount) * request.replicas
+    return {name: f"{value.normalize():f}" for name, value in sums.items()}
 
 
 def gpu_resources(requests: Iterable[ModelRequest]) -> list[str]:

@@ -292,6 +292,18 @@ def test_module_asks_for_the_pods_and_the_resources_of_the_models(monkeypatch: p
     assert cluster.created == []
 
 
+def test_module_adds_up_what_the_models_ask_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = good_cluster()
+    cluster.lists["/api/v1/namespaces/vllm/resourcequotas"] = [
+        {"metadata": {"name": "team"}, "status": {"hard": {"requests.memory": "100Gi"}, "used": {}}}
+    ]
+    cluster.lists["/api/v1/pods"] = []
+    models = [{"name": "a", "model": "qwen3-8b", "replicas": 2}, {"name": "b", "model": "bge-m3"}]
+    result = run(monkeypatch, cluster, models=models, default_tag="v0.12.0")
+    said = [f["message"] for f in result["findings"] if f["code"] == "gpu-quota-exhausted"]
+    assert said == ["requests.memory: 0Gi of 100Gi are used, the models ask for 128Gi"]
+
+
 def test_engine_pods_are_those_of_the_chart(monkeypatch: pytest.MonkeyPatch) -> None:
     cluster = good_cluster()
     tolerations = [dict(t) for t in corpus.TOLERATIONS]
