@@ -88,6 +88,12 @@ $(AUDIT)/.installed: requirements-audit.txt
 	@$(AUDIT)/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-audit.txt
 	@touch $@
 
+.PHONY: browser
+browser: $(VENV)/.installed ## Open the report page in a real Chromium (apt-get installs it; make test uses one that is there)
+	@command -v chromium chromium-browser google-chrome >/dev/null || { apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium; }
+	@$(BIN)/pytest tests/browser $(ARGS)
+	@echo "screenshots: tests/output/report"
+
 .PHONY: real-vllm
 real-vllm: $(VENV)/.installed ## Start a real vLLM on this CPU with what we emit, and prove it (its own 6 GB venv)
 	@$(BIN)/python -m tools.real_vllm install
