@@ -50,10 +50,12 @@ lint: $(VENV)/.installed ## Run every static check
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy -p ansible_collections.inferops.vllm.plugins.module_utils
 	@$(BIN)/mypy -p sandbox
+	@$(BIN)/mypy -p bench
 	@$(BIN)/yamllint --strict .
 	@$(BIN)/ansible-lint --offline --profile production -q
 	@$(BIN)/antsibull-changelog lint
 	@$(BIN)/antsibull-docs lint-collection-docs --plugin-docs .
+	@tools/check_collection.sh sanity
 
 .PHONY: faults
 faults: $(VENV)/.installed ## Break a converged site in every known way; each must be named, refused in time and mended
@@ -75,7 +77,7 @@ fuzz: $(VENV)/.installed ## Test every property with at least 100,000 inputs; AR
 	@$(BIN)/python -m tests.fuzz --write-docs $(ARGS)
 
 .PHONY: nightly
-nightly: faults chaos leaks fuzz bench-check audit ## What takes hours
+nightly: faults chaos leaks fuzz bench-check audit units molecule compat ## What takes hours
 
 .PHONY: audit lock
 audit: $(AUDIT)/.installed ## Look up known vulnerabilities of what is locked
@@ -88,11 +90,27 @@ $(AUDIT)/.installed: requirements-audit.txt
 	@$(AUDIT)/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-audit.txt
 	@touch $@
 
+.PHONY: units molecule compat
+units: $(VENV)/.installed ## Run the unit tests as ansible-test runs them
+	@tools/check_collection.sh units $(ARGS)
+molecule: $(VENV)/.installed ## Play every stage by itself, and the whole site in both GPU modes, on sandboxes of their own
+	@$(SANDBOX) binaries
+	@$(BIN)/molecule test $(if $(ARGS),$(ARGS),--all)
+compat: $(VENV)/.installed ## Test with every supported ansible-core whose Python is here; ARGS=--record for the page
+	@$(SANDBOX) binaries
+	@$(BIN)/python -m tools.compat $(ARGS)
+
 .PHONY: browser
 browser: $(VENV)/.installed ## Open the report page in a real Chromium (apt-get installs it; make test uses one that is there)
 	@command -v chromium chromium-browser google-chrome >/dev/null || { apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium; }
 	@$(BIN)/pytest tests/browser $(ARGS)
 	@echo "screenshots: tests/output/report"
+
+.PHONY: bench bench-check
+bench: $(VENV)/.installed ## Measure everything side by side and write docs/performance.* (about ten minutes)
+	@$(BIN)/python -m bench --write-docs $(ARGS)
+bench-check: $(VENV)/.installed ## Measure, and fail where a ratio is outside bench/budgets.yml
+	@$(BIN)/python -m bench --check $(ARGS)
 
 .PHONY: real-vllm
 real-vllm: $(VENV)/.installed ## Start a real vLLM on this CPU with what we emit, and prove it (its own 6 GB venv)
