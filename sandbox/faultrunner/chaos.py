@@ -51,6 +51,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     everything = trials()
     chosen = [trial for trial in everything if re.search(options.only, trial.name)]
+    if options.again:
+        done = {name for name, case in record.read("chaos").get("cases", {}).items() if case["result"] != "failed"}
+        chosen = [trial for trial in chosen if trial.name not in done]
     if options.list:
         print("\n".join(trial.name for trial in chosen))
         return 0
@@ -63,13 +66,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for number, trial in enumerate(chosen):
             results[trial.name] = examine(Site(state, work), trial, number)
             show(trial.name, results[trial.name])
+            if options.write_docs:
+                record.write("chaos", {trial.name: results[trial.name]}, [one.name for one in everything])
     except SandboxError as error:
         print(f"chaos: {error}", file=sys.stderr)
         return 1
     finally:
         lifecycle.down(state)
     if options.write_docs:
-        record.write("chaos", results, [trial.name for trial in everything])
         page.write()
     counts = {what: sum(1 for one in results.values() if one["result"] == what) for what in ("passed", "failed")}
     print(f"{counts['passed']} passed, {counts['failed']} failed, {len(results) - sum(counts.values())} skipped")
@@ -82,6 +86,7 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument(
         "--only", default="", metavar="PATTERN", help="trials whose name the regular expression matches"
     )
+    result.add_argument("--again", action="store_true", help="just what has no record of having passed")
     result.add_argument("--list", action="store_true", help="print the names and stop")
     result.add_argument("--write-docs", action="store_true", help="record the results, and write docs/reliability.md")
     result.add_argument("--state", help="state directory (default: .cache/sandbox-faults/chaos)")
@@ -150,7 +155,7 @@ def judge(one: trouble.Trouble, played: Played) -> Iterator[str]:
     if not verified and not codes:
         yield f"exit status {played.code} without a finding: {played.text[-800:]}"
     if one.code and codes != [one.code]:
-        yield f"fatal codes {codes}, expected {one.code}"
+        yield f"fatal codes {codes}, expected {one.code}: {played.text[-800:]}"
     if found := re.search(r"Traceback \(most recent|internal-error|\[ERROR\]: .*Error", played.text):
         yield f"printed: {found[0]}: {played.text[-800:]}"
 

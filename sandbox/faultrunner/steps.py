@@ -60,7 +60,7 @@ class Site:
         return done.stdout.strip()
 
     def fill(self, value: Any) -> Any:
-        """Replace ``$work``, ``$api``, ``$git_url``, ``$charts`` and ``$local_secrets`` in every text of a value."""
+        """Replace ``$work``, ``$api``, ``$git_url``, ``$charts``, ``$head`` and the like in every text of a value."""
         if isinstance(value, str):
             return Template(value).safe_substitute(
                 work=str(self.work),
@@ -69,6 +69,7 @@ class Site:
                 charts=self.known["chart"]["repository"],
                 local_secrets=self.known["local_secrets"],
                 kubeconfig=self.known["kubeconfig"],
+                head=self.head if "$head" in value else "",
             )
         if isinstance(value, Mapping):
             return {key: self.fill(item) for key, item in value.items()}

@@ -114,10 +114,11 @@ def restarted(site: Site, _trouble: Trouble) -> Iterator[Setting]:
 
 @contextmanager
 def full_disk(site: Site, trouble: Trouble) -> Iterator[Setting]:
-    """A file system without any room, in a mount namespace of the play's own."""
+    """A file system with next to no room, in a mount namespace of the play's own."""
     place = site.work / "full"
     place.mkdir(exist_ok=True)
-    script = f'mount -t tmpfs -o size=64k tmpfs "{place}"; head -c 1M /dev/zero > "{place}/fill" 2>/dev/null; exec "$@"'
+    taken = "24k" if trouble.value == "tmp" else "1M"  # without any room, Python takes another folder of the machine
+    script = f'mount -t tmpfs -o size=48k tmpfs "{place}"; head -c {taken} /dev/zero > "{place}/fill"; exec "$@"'
     extra = {"vllm_report_directory": str(place)} if trouble.value == "report" else {}
     more = {"TMPDIR": str(place)} if trouble.value == "tmp" else {}
     yield extra, more, namespace(script), None
