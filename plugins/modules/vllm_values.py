@@ -179,7 +179,7 @@ EXAMPLES = r"""
 
 - name: Commit them
   inferops.vllm.gitops_commit:
-    url: "{{ gitops_repo_url }}"
+    repo_url: "{{ gitops_repo_url }}"
     branch: main
     files: "{{ vllm_values.files }}"
     message: Deploy the models of this site
