@@ -12,13 +12,22 @@ from typing import Any
 from ansible.module_utils.urls import open_url
 from ansible_collections.inferops.vllm.plugins.module_utils.cluster import Cluster, path_of
 from ansible_collections.inferops.vllm.plugins.module_utils.engine.cuda import newest_cuda
-from ansible_collections.inferops.vllm.plugins.module_utils.findings import Finding, finding, refuse
+from ansible_collections.inferops.vllm.plugins.module_utils.findings import Finding, finding, raise_if_fatal, refuse
 from ansible_collections.inferops.vllm.plugins.module_utils.gpu.products import generation
+from ansible_collections.inferops.vllm.plugins.module_utils.gpu.versions import version
 from ansible_collections.inferops.vllm.plugins.module_utils.talos.node import (
     NodeRequest,
     PreparedNode,
     labels_and_taints,
     prepare,
+)
+from ansible_collections.inferops.vllm.plugins.module_utils.talos.stack import (
+    NONE,
+    STACKS,
+    StackRequest,
+    check,
+    chosen,
+    files,
 )
 from ansible_collections.inferops.vllm.plugins.module_utils.talos.talosctl import Output, Talosctl
 from ansible_collections.inferops.vllm.plugins.module_utils.yaml_text import load
@@ -36,6 +45,9 @@ class ActionModule(FindingsAction):
         """Files and commands; then talosctl and the Kubernetes API where asked."""
         prepared = [prepare(_request(options, node)) for node in options["nodes"]]
         findings = [found for node in prepared for found in node.findings]
+        stack, problems = _stack(options)
+        raise_if_fatal(problems)
+        findings += problems
         done = self._labels(options) if options["labels"] or options["taints"] else []
         if options["apply"]:
             done += [step for node in prepared for step in self._talosctl(options, node)]
@@ -48,6 +60,7 @@ class ActionModule(FindingsAction):
             "files": [{"path": p, "content": c} for node in prepared for p, c in node.files(folder).items()],
             "commands": [command for node in prepared for command in node.commands(folder)],
             "nodes": [_summary(node) for node in prepared],
+            "stack": stack,
             "findings": findings,
         }
 
@@ -88,6 +101,26 @@ def _request(options: Mapping[str, Any], node: Mapping[str, Any]) -> NodeRequest
         extensions=tuple(options["extensions"]),
         kernel_arguments=tuple(options["kernel_arguments"]),
     )
+
+
+def _stack(options: Mapping[str, Any]) -> tuple[dict[str, Any], list[Finding]]:
+    talos = version(options["version"]) or ()
+    request = StackRequest(
+        kind=options["gpu_stack"],
+        runtime_class=options["runtime_class"],
+        owner=options["runtime_class_owner"],
+        tolerations=options["tolerations"],
+        repository=options["stack_repository"],
+        folder=options["stack_folder"],
+    )
+    kind = chosen(request.kind, talos)
+    if kind == NONE:
+        return {"name": "", "namespace": "", "cluster_resources": [], "files": []}, []
+    stack = STACKS[kind]
+    made = [{"path": path, "content": content} for path, content in files(request, talos).items()]
+    rules = [dict(rule) for rule in stack.cluster_resources]
+    found = {"name": stack.name, "namespace": stack.namespace, "cluster_resources": rules, "files": made}
+    return found, check(request, talos)
 
 
 def _not_applied(prepared: Sequence[PreparedNode]) -> list[Finding]:

@@ -94,6 +94,36 @@ options:
     description: Folder of the files in the GitOps repository.
     type: str
     default: talos
+  gpu_stack:
+    description:
+      - What makes the GPUs a Kubernetes resource, as a wrapper chart for Argo CD. V(device_plugin) is what Talos up to
+        1.12 documents, V(gpu_operator) from 1.13 on, V(auto) the one of O(version). V(none) means that it is there
+        already, or that somebody else brings it.
+    type: str
+    default: none
+    choices: [none, auto, device_plugin, gpu_operator]
+  stack_repository:
+    description: Helm repository of that chart. Empty means upstream's.
+    type: str
+    default: ""
+  stack_folder:
+    description: Folder of the Git repository in which applications lie.
+    type: str
+    default: applications
+  runtime_class:
+    description: RuntimeClass of the device plugin's pods. Empty means none.
+    type: str
+    default: nvidia
+  runtime_class_owner:
+    description: Who creates the RuntimeClass; it must fit O(gpu_stack).
+    type: str
+    default: argocd
+    choices: [argocd, collection, gpu_operator]
+  tolerations:
+    description: Taints that the pods of O(gpu_stack) tolerate, besides the usual ones.
+    type: list
+    elements: dict
+    default: []
   apply:
     description: Whether the nodes are changed.
     type: bool
@@ -133,6 +163,15 @@ files:
   type: list
   elements: dict
   sample: [{path: talos/gpu-1/schematic.yaml, content: "customization: ..."}]
+stack:
+  description: The GPU stack for Argo CD. An empty name means none.
+  returned: success
+  type: dict
+  contains:
+    name: {description: Name of the Application and of its folder., type: str}
+    namespace: {description: Namespace that it goes to., type: str}
+    cluster_resources: {description: Cluster-scoped kinds that its project must permit., type: list, elements: dict}
+    files: {description: Its files., type: list, elements: dict}
 commands:
   description: What applies the files, in the order that matters.
   returned: success

@@ -10,11 +10,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..findings import Finding, Refusal, fatal
-from ..gpu.versions import version
+from ..gpu.versions import Version, version
 from ..yaml_library import yaml
 from .choice import Choice, choose
 from .machine_config import patch
 from .schematic import canonical, check, installer_image, nvidia, schematic_id
+
+
+STAGED_BY_ITSELF_SINCE: Version = (1, 13)
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ class PreparedNode:
             f"{node} patch machineconfig --patch @{base}/patch.yaml --dry-run",
             f"{node} patch machineconfig --patch @{base}/patch.yaml",
             f"curl --fail --data-binary @{base}/schematic.yaml {factory}",
-            f"{node} upgrade --image {self.image} --wait",
+            f"{node} upgrade --image {self.image} {' '.join(upgrade_flags(version(self.request.talos) or ()))}",
             f"{node} get extensions",
         ]
 
@@ -112,6 +115,15 @@ def prepare(request: NodeRequest) -> PreparedNode:
         patch=patch(talos),
         findings=tuple(findings),
     )
+
+
+def upgrade_flags(talos: Version) -> list[str]:
+    """How ``talosctl upgrade`` is asked to go about it.
+
+    Staged, up to 1.12: the image is written right after a reboot, when no file of it is in use. From 1.13 on the image
+    is always pulled first and the node drained, and the flag belongs to a path that goes away.
+    """
+    return ["--stage", "--wait"] if talos < STAGED_BY_ITSELF_SINCE else ["--wait"]
 
 
 def labels_and_taints(

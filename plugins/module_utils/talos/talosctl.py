@@ -20,7 +20,7 @@ from ..findings import Refusal, finding, refuse
 from ..gpu.versions import Version, version
 from ..yaml_text import load_all
 from .machine_config import MODULES, patch
-from .node import PreparedNode
+from .node import PreparedNode, upgrade_flags
 from .schematic import canonical
 
 Output = tuple[int, str, str]
@@ -29,6 +29,9 @@ Run = Callable[[Sequence[str]], Output]
 
 CLIENT_TAG = re.compile(r"v\d+\.\d+\.\d+")
 MODULES_LISTED_SINCE: Version = (1, 11)
+NVIDIA = "0x10de"
+"""The PCI vendor."""
+
 BOOT_SECONDS = 900.0
 POLL_SECONDS = 10.0
 
@@ -49,6 +52,7 @@ class Talosctl:
     def apply(self, node: PreparedNode, *, check_mode: bool = False) -> list[str]:
         """Bring the node to its wanted state; returns what was (or would be) done. Raises :class:`Refusal`."""
         self._same_line(node.request.talos)
+        self._has_gpu(node)
         self._patch(node, check_mode)
         if self.schematic() != node.schematic_id:
             self._upgrade(node, check_mode)
@@ -75,6 +79,16 @@ class Talosctl:
                 "talos-talosctl-version", "talosctl", f"is {found[0] if found else 'unknown'}, the node runs {talos}"
             )
 
+    def _has_gpu(self, node: PreparedNode) -> None:
+        """Without a GPU the extensions keep the node from booting; a node that does not list its devices may go on."""
+        try:
+            devices = list(objects(self._call("get", "pcidevices", "--output", "json")))
+        except Refusal:
+            return
+        if devices and not any(NVIDIA in str(device.get("spec") or "").lower() for device in devices):
+            message = f"none of its {len(devices)} PCI devices is of vendor {NVIDIA}"
+            raise refuse("talos-no-gpu", f"node/{node.request.name}", message)
+
     def _patch(self, node: PreparedNode, check_mode: bool) -> None:
         missing = patch(version(node.request.talos) or (), self.config())
         if not missing:
@@ -96,7 +110,7 @@ class Talosctl:
                 "schematic",
                 f"the factory gave the ID {given}, computed was {node.schematic_id}",
             )
-        self._call("upgrade", "--image", node.image)
+        self._call("upgrade", "--image", node.image, *upgrade_flags(version(node.request.talos) or ()))
         self._wait(node)
 
     def _wait(self, node: PreparedNode) -> None:
@@ -121,17 +135,19 @@ class Talosctl:
         return "" if running == wanted else f"runs schematic {running or 'none'}"
 
     def _verify(self, node: PreparedNode) -> None:
-        if (version(node.request.talos) or (0,))[:2] < MODULES_LISTED_SINCE:
-            return
-        loaded = {
-            str(item.get("metadata", {}).get("id"))
-            for item in objects(self._call("get", "modules", "--output", "json"))
-        }
+        loaded = self._modules(version(node.request.talos) or ())
         missing = [module for module in MODULES if module not in loaded]
         if missing:
             raise refuse(
                 "talos-command-failed", f"node/{node.request.name}", f"modules not loaded: {', '.join(missing)}"
             )
+
+    def _modules(self, talos: Version) -> set[str]:
+        """The kernel modules that are loaded."""
+        if talos < MODULES_LISTED_SINCE:
+            return {line.split()[0] for line in self._call("read", "/proc/modules").splitlines() if line.strip()}
+        listed = objects(self._call("get", "modules", "--output", "json"))
+        return {str(item.get("metadata", {}).get("id")) for item in listed}
 
     def _call(self, *arguments: str, node: bool = True) -> str:
         argv = ["talosctl", *(("--nodes", self.address) if node else ()), *arguments]

@@ -20,6 +20,7 @@ case "$*" in
   *"version --client"*) printf 'Client:\n\tTag:         v1.12.6\n' ;;
   *"get extensions"*)
     printf '{"spec": {"metadata": {"name": "schematic", "version": "%s"}}}\n' "$(cat "$0.schematic")" ;;
+  *"get pcidevices"*) printf '{"spec": {"vendor_id": "0x10de"}}\n' ;;
   *"get machineconfig"*) printf '{"spec": "machine: {}"}\n' ;;
   *"get modules"*)
     for m in nvidia nvidia_uvm nvidia_drm nvidia_modeset; do printf '{"metadata": {"id": "%s"}}\n' $m; done ;;
@@ -50,6 +51,15 @@ def test_without_apply_it_makes_files_and_says_the_commands(tmp_path: Path) -> N
     assert [f["path"] for f in talos["files"]] == ["talos/gpu-1/schematic.yaml", "talos/gpu-1/patch.yaml"]
     assert (talos["nodes"][0]["flavour"], talos["nodes"][0]["channel"]) == ("open", "lts")
     assert talos["commands"][0].startswith("talosctl --nodes 10.0.0.11 patch")
+    assert talos["stack"] == {"name": "", "namespace": "", "cluster_resources": [], "files": []}
+
+
+def test_the_gpu_stack_of_that_version_comes_along_when_asked(tmp_path: Path) -> None:
+    _, talos = play(tmp_path, gpu_stack="auto")
+    assert (talos["stack"]["name"], talos["stack"]["namespace"]) == ("nvidia-device-plugin", "kube-system")
+    assert [f["path"] for f in talos["stack"]["files"]] == [
+        f"applications/nvidia-device-plugin/{name}" for name in ("Chart.yaml", "values.yaml")
+    ]
 
 
 def test_with_apply_talosctl_is_run_and_check_mode_sends_only_dry_runs(tmp_path: Path) -> None:
@@ -73,6 +83,7 @@ def test_with_apply_talosctl_is_run_and_check_mode_sends_only_dry_runs(tmp_path:
         ({"apply": True, "talosctl": "/nonexistent/talosctl"}, "talos-talosctl-missing"),
         ({"version": "1.3"}, "talos-version-unknown"),
         ({"flavour": "closed"}, "options-invalid"),
+        ({"gpu_stack": "gpu_operator"}, "talos-stack-owner"),
     ],
 )
 def test_refusals(tmp_path: Path, options: dict[str, Any], code: str) -> None:

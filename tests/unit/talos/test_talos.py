@@ -183,6 +183,7 @@ class FakeNode:
         self.silent = 0
         self.said: list[str] = []
         self.loaded = list(MODULES)
+        self.devices = ["0x8086", "0x10DE"]
         self.time = 0.0
 
     def run(self, argv: Any) -> tuple[int, str, str]:
@@ -195,6 +196,11 @@ class FakeNode:
             return 1, "", "error: rpc error: code = Unavailable desc = connection refused\n"
         if "extensions" in words:
             return 0, self._extensions(), ""
+        if "pcidevices" in words:
+            pci = [{"node": "10.0.0.11", "spec": {"vendor_id": v, "class": "Display controller"}} for v in self.devices]
+            return 0, "\n".join(json.dumps(device, indent=4) for device in pci), ""
+        if "read" in words:
+            return 0, "".join(f"{name} 1679360 2 - Live 0x0000000000000000 (O)\n" for name in self.loaded), ""
         if "machineconfig" in words and "get" in words:
             return 0, json.dumps({"node": "10.0.0.11", "spec": yaml.safe_dump(self.config)}, indent=4), ""
         if "patch" in words and "--dry-run" not in argv:
@@ -278,6 +284,27 @@ def test_modules_that_do_not_load_are_named() -> None:
     fake = FakeNode()
     fake.loaded = ["nvidia"]
     assert refused(fake) == "talos-command-failed"
+
+
+def test_a_node_without_a_gpu_is_refused_before_anything_is_sent() -> None:
+    fake = FakeNode()
+    fake.devices = ["0x8086", "0x1af4"]
+    assert refused(fake) == "talos-no-gpu"
+    assert not {"patch", "upgrade"} & {word for call in fake.calls for word in call}
+    fake.devices = []
+    assert fake.tool().apply(prepare(REQUEST)), "a node that lists no device at all is not judged"
+
+
+@pytest.mark.parametrize(("talos", "staged"), [("v1.10.9", True), ("v1.12.6", True), ("v1.13.9", False)])
+def test_the_upgrade_is_staged_where_talos_does_not_do_so_itself(talos: str, staged: bool) -> None:
+    node = prepare(NodeRequest(name="gpu-1", address="10.0.0.11", talos=talos, era="ampere"))
+    fake = FakeNode(client=talos)
+    fake.tool().apply(node)
+    (upgrade,) = [call for call in fake.calls if "upgrade" in call]
+    (typed,) = [command for command in node.commands("talos") if " upgrade " in command]
+    assert ("--stage" in upgrade, "--stage" in typed) == (staged, staged)
+    assert "--wait" in upgrade
+    assert any("/proc/modules" in call for call in fake.calls) == (talos == "v1.10.9")
 
 
 def test_no_talosctl_and_a_node_that_does_not_answer() -> None:
