@@ -24,6 +24,7 @@ TITLES = {
     "site": "One site",
     "fleet": "A fleet",
     "preflight": "The preflight of large clusters",
+    "large_cluster": "The preflight in a real API server",
     "planning": "Planning",
     "sealing": "Sealing",
     "rehearsal": "The sandbox",
@@ -37,6 +38,8 @@ Each site has a repository, a namespace, models and a GPU node of its own on one
 control plane shares the processors with the play.""",
     "preflight": """\
 Against a loopback API server whose nodes and pods have the size of real ones; processor time of client and server.""",
+    "large_cluster": """\
+Against the etcd and API server of the sandbox, its controllers halted; processor time of client and API server.""",
     "planning": "On 1,000 nodes; processor time.",
     "sealing": "RSA-4096, at most ten items a Secret; processor time of the whole task as Ansible runs it.",
     "rehearsal": "All processes of the rehearsal: etcd, the control plane, Argo CD, sealed-secrets, KWOK.",
