@@ -88,7 +88,7 @@ def child(*arguments: object) -> subprocess.Popen[str]:
 def _done(process: subprocess.Popen[str]) -> str:
     output, _ = process.communicate()
     if process.returncode:
-        raise RuntimeError(f"{process.args} ended with {process.returncode}")
+        raise RuntimeError(f"a process of the benchmark ended with {process.returncode}")
     return output
 
 
