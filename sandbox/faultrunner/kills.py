@@ -27,7 +27,7 @@ POLL_SECONDS = 0.001
 
 BOUNDARIES = (
     "Read and check this site's variables",
-    "Check that GPU pods would run",
+    "Learn what the GPU nodes offer",
     "Plan which model runs on which GPU",
     "Commit the RuntimeClass",
     "Let Argo CD apply it",

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
+from sandbox.faultrunner.playing import changed_models
 from tests.integration.conftest import ROOT, Played, Sandbox
 
 pytestmark = pytest.mark.sandbox
@@ -100,13 +101,17 @@ def test_drift_account_sees_no_drift(sandbox: Sandbox, site: tuple[Played, dict[
 def test_a_missing_verb_is_named(
     sandbox: Sandbox, site: tuple[Played, dict[str, Any]], tmp_path: Path, where: str, resource: str, verb: str
 ) -> None:
-    """What is said above info names the verb and the resource, without a stack trace."""
+    """What is said above info names the verb and the resource, without a stack trace.
+
+    A converged site is not written to, so a right to write is missed only where something changes.
+    """
+    change = changed_models({"embeddings": {"vllm": {"max_model_len": 256}}}) if verb == "patch" else {}
     live = json.loads(kubectl(sandbox, "get", *where.split(), "-o", "json"))
     try:
         kubectl(
             sandbox, "replace", "-f", "-", text=json.dumps({**live, "rules": without(live["rules"], resource, verb)})
         )
-        played, _ = play_as(sandbox, "site", tmp_path)
+        played, _ = play_as(sandbox, "site", tmp_path, "-e", json.dumps(change))
     finally:
         kubectl(sandbox, "apply", "-f", str(ROOT / "docs" / "rbac" / "site.yaml"))
     said = [line for line in played.text.splitlines() if line.strip().startswith(("×", "‼"))]
