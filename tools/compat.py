@@ -16,7 +16,6 @@ import argparse
 import datetime
 import json
 import os
-import platform
 import re
 import shutil
 import subprocess
@@ -160,24 +159,25 @@ def play(line: Line, state: Path) -> tuple[int, float]:
 CHECKS: dict[str, Callable[[Line], str]] = {"unit tests": units, "sanity": sanity, "site": site}
 
 
-def table(lines: Sequence[Line]) -> str:
-    """The lines as the page shows them."""
-    rows = ["| ansible-core | Python | " + " | ".join(CHECKS) + " |", "|---" * (len(CHECKS) + 2) + "|"]
-    for line in lines:
-        cells = [line.core, line.figures["python"], *(line.figures[name] for name in CHECKS)]
-        rows.append("| " + " | ".join(cells) + " |")
-    today = datetime.datetime.now(tz=datetime.UTC).date()
-    machine = f"{os.cpu_count()} CPU cores, {platform.system()} {platform.machine()}"
-    return "\n".join([*rows, "", f"Measured on {today} ({machine}, shared with other work)."])
-
-
 def record(lines: Sequence[Line]) -> None:
-    """Put the table between the marks of the page."""
+    """Put the lines into the table of the page; rows of other lines stay, with their date."""
     before, mark, rest = PAGE.read_text("utf-8").partition(START)
-    after = rest.partition(END)[2]
-    if not mark:
-        raise Failed(f"{PAGE.name} has no mark {START}")
-    PAGE.write_text(f"{before}{START}\n\n{table(lines)}\n\n{END}{after}", "utf-8")
+    held, end, after = rest.partition(END)
+    if not (mark and end):
+        raise Failed(f"{PAGE.name} has no place that begins with {START}")
+    rows = {row.split("|")[1].strip(): row for row in held.splitlines() if re.match(r"\| \d", row)}
+    today = datetime.datetime.now(tz=datetime.UTC).date()
+    for line in lines:
+        cells = [line.core, line.figures["python"], *(line.figures[name] for name in CHECKS), str(today)]
+        rows[line.core] = f"| {' | '.join(cells)} |"
+    titles = ["ansible-core", "Python", *CHECKS, "tested on"]
+    head = [f"| {' | '.join(titles)} |", "|---" * len(titles) + "|"]
+    table = "\n".join([*head, *(rows[core] for core in sorted(rows, key=_numbers))])
+    PAGE.write_text(f"{before}{START}\n\n{table}\n\n{END}{after}", "utf-8")
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(part) for part in version.split(".")]
 
 
 def examine(line: Line) -> bool:
