@@ -209,6 +209,28 @@ def test_a_rollback_is_gated_like_an_upgrade(sandbox: Sandbox, day: Day) -> None
     assert day("rollback").changed == 0
 
 
+# ---------------------------------------------------------------------------------------- Argo CD's own credential
+
+
+def test_argo_cd_gets_a_sealed_credential_once_and_a_new_one_replaces_it(sandbox: Sandbox, day: Day) -> None:
+    """The Secret is one that Argo CD takes; the rehearsal's repository itself asks for none."""
+    path, tokens = "k8s/argocd/sealed-vllm-repository.yaml", ("read-only-CANARY-one", "read-only-CANARY-two")
+    for token in tokens:
+        played = day("repository", "-vvv", ARGOCD_REPO_TOKEN=token)
+        assert played.code == 0, played.text
+        live = sandbox.cluster.get(path_of("Secret", "argocd", "vllm-repository"))
+        assert live["metadata"]["labels"]["argocd.argoproj.io/secret-type"] == "repository"
+        data = {key: base64.b64decode(value).decode() for key, value in live["data"].items()}
+        assert data == {"type": "git", "url": sandbox.state["git_url"], "username": "git", "password": token}
+        assert sandbox.git("show", "--format=", "--name-only", "main") == path
+        seen = played.text + sandbox.git("log", "-p", "main")
+        assert not [secret for secret in tokens if secret in seen]
+        head = sandbox.head
+        for again in (day("repository", ARGOCD_REPO_TOKEN=token), day("repository")):
+            assert (again.code, again.changed, sandbox.head) == (0, 0, head), again.text
+    assert day("site").changed == 0, "Argo CD goes on reading the repository"
+
+
 # ------------------------------------------------------------------------------------------------------------ guard
 
 

@@ -24,7 +24,10 @@ PREFIXES = ("vllm_", "gitops_", "argocd_")
 """A variable that starts so is meant for this collection."""
 
 SECRET_VARIABLES = frozenset(
-    {"vllm_hf_token", "vllm_api_key", "vllm_sealing_key", "gitops_token", "gitops_ssh_key", "gitops_signing_key"}
+    {
+        *("vllm_hf_token", "vllm_api_key", "vllm_sealing_key", "gitops_token", "gitops_ssh_key", "gitops_signing_key"),
+        *("argocd_repo_token", "argocd_repo_ssh_key"),
+    }
 )
 """Never read here, so that their values reach no fact; the modules that need them get them as options."""
 
