@@ -146,28 +146,6 @@ def _sync_policy(options: Mapping[str, Any], features: frozenset[str]) -> JSON:
     return policy
 
 
-def repository_credential(
-    name: str, namespace: str, url: str, credential: Mapping[str, str], *, project: str = ""
-) -> JSON:
-    """The Secret by which Argo CD reads a private repository, in plain text: seal it, never commit it.
-
-    ``credential`` holds ``username`` and ``password``, or ``sshPrivateKey``. The label is part of the Secret itself, so
-    it must go to ``spec.template.metadata.labels`` of a SealedSecret or Argo CD will not see the Secret.
-    """
-    data = _without_empty({"type": "git", "url": url, "project": project, **credential})
-    return {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "metadata": {
-            "name": name,
-            "namespace": namespace,
-            "labels": {"argocd.argoproj.io/secret-type": "repository", OWNER_LABEL: OWNER},
-        },
-        "type": "Opaque",
-        "stringData": data,
-    }
-
-
 def _without_empty(mapping: Mapping[str, Any]) -> JSON:
     return {key: value for key, value in mapping.items() if value not in (None, "", [], {}, False)}
 

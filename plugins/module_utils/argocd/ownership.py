@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from ..api_error import ApiError
@@ -29,11 +29,6 @@ def tracked_by(live: Mapping[str, Any] | None) -> str:
     group_kind, _unused, place = rest.partition(":")
     names_it = group_kind.rpartition("/")[2] == live.get("kind") and place.rpartition("/")[2] == metadata.get("name")
     return app if names_it else ""
-
-
-def registration_of(lives: Iterable[Mapping[str, Any] | None]) -> str:
-    """How this site registers Applications: ``app_of_apps`` as soon as one live object is tracked by an Application."""
-    return APP_OF_APPS if any(tracked_by(live) for live in lives) else DIRECT
 
 
 def check_owner(live: Mapping[str, Any] | None, *, adopt: bool = False) -> list[Finding]:

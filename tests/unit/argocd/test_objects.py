@@ -15,7 +15,7 @@ from ansible_collections.inferops.vllm.plugins.module_utils.argocd.gate import A
 from ansible_collections.inferops.vllm.plugins.module_utils.catalogue.argocd import ENTRIES
 
 from tests.shared_data import shared_data
-from tests.unit.argocd.fakes import OURS, REPO, SERVER, FakeCluster, app, crd, project
+from tests.unit.argocd.fakes import OURS, REPO, SERVER, FakeCluster, app, crd
 
 NEW = frozenset({"automated.enabled", "retry.refresh"})
 OPTIONS: dict[str, Any] = {
@@ -89,12 +89,6 @@ def test_optional_metadata() -> None:
     assert plain["spec"]["source"]["targetRevision"] == "HEAD"
 
 
-def test_a_repository_credential_has_its_label() -> None:
-    made = objects.repository_credential("repo", "argocd", REPO, {"username": "robot", "password": "p"}, project="vllm")
-    assert made["metadata"]["labels"]["argocd.argoproj.io/secret-type"] == "repository"
-    assert made["stringData"] == {"type": "git", "url": REPO, "project": "vllm", "username": "robot", "password": "p"}
-
-
 def test_a_diff_shows_no_bookkeeping() -> None:
     live = app()
     live["metadata"].update(managedFields=[1], annotations={"argocd.argoproj.io/refresh": "hard"})
@@ -156,8 +150,6 @@ def test_who_tracks_an_object() -> None:
     assert ownership.tracked_by(tracked(app(), "x:argoproj.io/Application:argocd/other")) == ""
     assert ownership.tracked_by(tracked(app(), "x:argoproj.io/AppProject:argocd/vllm")) == ""
     assert ownership.tracked_by(app()) == ownership.tracked_by(None) == ""
-    assert ownership.registration_of([None, tracked(app(), mine)]) == "app_of_apps"
-    assert ownership.registration_of([None, project()]) == "direct"
 
 
 def test_a_foreign_object_is_adopted_only_when_told_and_a_tracked_one_never() -> None:
