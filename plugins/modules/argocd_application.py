@@ -198,7 +198,7 @@ options:
         after it. Empty means that only O(accepted_revisions) are known to.
     type: dict
     suboptions:
-      repo_url: {description: The repository, as M(inferops.vllm.gitops_read) takes it., type: str, required: true}
+      repo_url: {description: "The repository, as M(inferops.vllm.gitops_read) takes it.", type: str, required: true}
       branch: {description: The branch. Empty means the default branch., type: str}
       username: {description: User name that goes with the token., type: str}
       token: {description: Access token for HTTPS., type: str}
