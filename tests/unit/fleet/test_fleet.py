@@ -6,6 +6,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -21,6 +24,7 @@ from tests.unit.site_drift.test_drift import clean
 from tests.unit.site_report.samples import EVIL, RUNS, WHEN, hostile
 from tests.unit.site_report.test_page import KNOWN, read
 
+ROOT = Path(__file__).parents[3]
 Row = dict[str, Any]
 
 
@@ -219,3 +223,21 @@ def test_a_name_that_is_no_file_or_the_fleets_own_is_refused(run, site: str) -> 
     result = run(["a", site], [])
     assert result["failed"]
     assert result["findings"][0]["code"] == "serving-report-input-invalid"
+
+
+def test_rows_that_awx_hands_on_from_the_jobs_before_are_on_the_page(tmp_path: Path) -> None:
+    """A node of a workflow after a sliced job: the artefacts are extra variables, and no report is on this machine."""
+    (tmp_path / "hosts.ini").write_text("[all:vars]\nansible_connection=local\n[towns]\ntown-01\ntown-02\ntown-03\n")
+    rows = {"inferops_site_town_01": row("town-01"), "inferops_site_town_02": row("town-02", "stopped")}
+    (tmp_path / "artefacts.json").write_text(json.dumps(rows))
+    program = str(Path(sys.executable).with_name("ansible-playbook"))
+    arguments = ["-i", str(tmp_path / "hosts.ini"), "-e", f"@{tmp_path}/artefacts.json"]
+    arguments += ["-e", f"vllm_report_directory={tmp_path}/report"]
+    environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")}
+    done = subprocess.run(
+        [program, "playbooks/fleet.yml", *arguments], cwd=ROOT, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "fleet of 3 sites: 1 verified, 1 failed, 1 without a report" in done.stdout, "in the log of AWX, too"
+    found = json.loads((tmp_path / "report" / "fleet.json").read_text())
+    assert [s["outcome"] for s in found["sites"]] == ["verified", "failed", "not_run"]
