@@ -152,7 +152,7 @@ def artefacts(sandbox: Sandbox, folder: Path, arguments: list[str], environment:
     program = [str(Path(sys.executable).parent / "ansible-runner"), "run", str(folder)]
     options = ["--inventory", str(inventory), "--project-dir", str(ROOT), "--playbook", str(playbook)]
     done = subprocess.run(
-        [*program, *options, "--cmdline", shlex.join(arguments)],
+        [*program, *options, f"--cmdline={shlex.join(arguments)}"],
         cwd=folder,
         env=sandbox.surroundings(environment),
         capture_output=True,
