@@ -16,7 +16,6 @@ from .choice import Choice, choose
 from .machine_config import patch
 from .schematic import canonical, check, installer_image, nvidia, schematic_id
 
-
 STAGED_BY_ITSELF_SINCE: Version = (1, 13)
 
 
