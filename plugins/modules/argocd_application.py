@@ -67,15 +67,22 @@ options:
         elements: str
         default: []
       destinations:
-        description: Where its Applications may write. Each has C(server) or C(name), and C(namespace).
+        description: Where its Applications may write.
         type: list
         elements: dict
         default: []
+        suboptions:
+          server: {description: URL of the API server., type: str}
+          name: {description: "Name of the cluster, instead.", type: str}
+          namespace: {description: The namespace., type: str}
       cluster_resources:
-        description: Cluster-scoped kinds that its Applications may write. Each has C(group) and C(kind).
+        description: Cluster-scoped kinds that its Applications may write.
         type: list
         elements: dict
         default: []
+        suboptions:
+          group: {description: API group; empty for the core group., type: str, default: ""}
+          kind: {description: The kind., type: str, required: true}
   application:
     description: The Application. Empty means that only the project is applied.
     type: dict
@@ -171,12 +178,15 @@ options:
     type: int
     default: 3600
   requires:
-    description:
-      - Objects that must exist afterwards. Each has C(kind), C(name), optionally C(namespace), and C(fields), a
-        dictionary of dotted paths and values.
+    description: Objects that must exist afterwards.
     type: list
     elements: dict
     default: []
+    suboptions:
+      kind: {description: The kind., type: str, required: true}
+      name: {description: The name., type: str, required: true}
+      namespace: {description: The namespace., type: str}
+      fields: {description: Dotted paths and the values that they must have., type: dict, default: {}}
   contents:
     description:
       - Manifests that the revision renders to; apiVersion, kind, name and namespace are enough. Those that the

@@ -9,13 +9,14 @@ object.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from ..api_error import ApiError
-from ..cluster import path_of
+from ..cluster import RESOURCES, path_of
 from ..findings import Finding, Refusal, finding, raise_if_fatal, refuse
+from ..suggest import did_you_mean
 from . import access, contents, objects, ownership, permissions
 from .gate import Done, Seen, Target, assess, compared_revision
 from .objects import JSON
@@ -145,11 +146,29 @@ def check_request(request: Request) -> list[Finding]:
     app = request.application
     if app is None and request.project is None:
         return [finding("argocd-nothing-to-do", "module argocd_application", "project and application are both empty")]
-    if app is None or not request.direct:
-        return []
+    found = [*_check_requires(request), *_check_manifests(request)]
+    if found or app is None or not request.direct:
+        return found
     missing = [key for key in ("project", "repo_url", "path", "namespace") if not app.get(key)]
     found = [finding("argocd-options-incomplete", f"application.{key}", "required for direct") for key in missing]
     return found or permissions.check_repo_url(app["repo_url"])
+
+
+def _check_requires(request: Request) -> Iterator[Finding]:
+    for index, wanted in enumerate(request.requires):
+        if wanted["kind"] not in RESOURCES:
+            hint = did_you_mean(str(wanted["kind"]), RESOURCES)
+            message = f"{wanted['kind']} is not a kind that is looked at here{hint}"
+            yield finding("argocd-options-incomplete", f"requires[{index}].kind", message)
+
+
+def _check_manifests(request: Request) -> Iterator[Finding]:
+    for index, manifest in enumerate(request.contents):
+        metadata = manifest.get("metadata")
+        name = metadata.get("name") if isinstance(metadata, Mapping) else None
+        if not all(isinstance(text, str) and text for text in (manifest.get("apiVersion"), manifest.get("kind"), name)):
+            message = "needs apiVersion, kind and metadata.name, as text"
+            yield finding("argocd-options-incomplete", f"contents[{index}]", message)
 
 
 def _apply(cluster: Writer, request: Request, outcome: Outcome, *, check: bool) -> None:

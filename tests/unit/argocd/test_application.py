@@ -208,6 +208,23 @@ def test_contents_are_compared_with_the_project_first() -> None:
     assert cluster.writes == []
 
 
+@pytest.mark.parametrize(
+    ("options", "subject"),
+    [
+        ({"requires": ({"kind": "Deploymnt", "name": "x"},)}, "requires[0].kind"),
+        ({"contents": ({"apiVersion": "v1", "kind": "Pod", "metadata": {}},)}, "contents[0]"),
+        ({"contents": ({"apiVersion": "v1", "kind": "Pod", "metadata": "x"},)}, "contents[0]"),
+        ({"contents": ({"apiVersion": 1, "kind": "Pod", "metadata": {"name": "x"}},)}, "contents[0]"),
+    ],
+)
+def test_what_cannot_be_asked_about_is_named(options: dict[str, Any], subject: str) -> None:
+    cluster = FakeCluster(crd())
+    with pytest.raises(Refusal) as caught:
+        ensure(cluster, Request("argocd", application=OPTIONS, **options), check=False, wait=Waits(cluster))
+    assert [(f.code, f.subject) for f in caught.value.findings] == [("argocd-options-incomplete", subject)]
+    assert cluster.requests == []
+
+
 def test_required_objects_are_looked_at_after_the_wait() -> None:
     cluster = FakeCluster(crd())
     request = Request("argocd", project=PROJECT, application=OPTIONS, requires=(WANTED,))
