@@ -149,12 +149,13 @@ def artefacts(sandbox: Sandbox, folder: Path, arguments: list[str], environment:
     """Run the site by ansible-runner, as AWX does, and keep what that writes; returns what it printed."""
     (folder / "project").mkdir(parents=True)
     inventory, playbook = ROOT / "inventories" / "sandbox", ROOT / "playbooks" / "site.yml"
-    program = [str(Path(sys.executable).parent / "ansible-runner"), "run", str(folder)]
+    programs = Path(sys.executable).parent
+    program = [str(programs / "ansible-runner"), "run", str(folder)]
     options = ["--inventory", str(inventory), "--project-dir", str(ROOT), "--playbook", str(playbook)]
     done = subprocess.run(
         [*program, *options, f"--cmdline={shlex.join(arguments)}"],
         cwd=folder,
-        env=sandbox.surroundings(environment),
+        env=sandbox.surroundings({**environment, "PATH": f"{programs}:{os.environ['PATH']}"}),
         capture_output=True,
     )
     assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
