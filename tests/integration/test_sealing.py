@@ -10,6 +10,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,6 +18,7 @@ import pytest
 from ansible_collections.inferops.vllm.plugins.action import seal_secret
 from ansible_collections.inferops.vllm.plugins.module_utils.cluster import path_of
 from ansible_collections.inferops.vllm.plugins.module_utils.sealing.manifest import SealedFile, manifest_of, parse
+from ansible_collections.inferops.vllm.plugins.module_utils.sealing.source import ACTIVE_KEYS
 from ansible_collections.inferops.vllm.plugins.module_utils.sealing.status import findings_of
 
 from tests.integration.conftest import Sandbox
@@ -164,7 +166,13 @@ def test_what_the_controller_cannot_open_is_sealed_anew(sandbox: Sandbox, namesp
     assert eventually(lambda: opened(sandbox, namespace, "lost") == {"K": value})
 
 
-def test_what_kubeseal_made_is_taken_over_where_it_is_equal(sandbox: Sandbox, namespace: str) -> None:
+def newest(sandbox: Sandbox) -> str:
+    """The controller's certificate, from the public half of its key."""
+    keys = sandbox.cluster.items(path_of("Secret", "kube-system"), labelSelector=ACTIVE_KEYS)
+    return base64.b64decode(next(iter(keys))["data"]["tls.crt"]).decode()
+
+
+def test_what_kubeseal_made_is_taken_over_where_it_is_equal(sandbox: Sandbox, namespace: str, tmp_path: Path) -> None:
     """One documented step: with the cluster connected an equal value keeps its item and gets its tag."""
     secret = {
         "apiVersion": "v1",
@@ -172,10 +180,8 @@ def test_what_kubeseal_made_is_taken_over_where_it_is_equal(sandbox: Sandbox, na
         "metadata": {"name": "adopted", "namespace": namespace},
         "stringData": {"SAME": "the same value", "DIFF": "an old value"},
     }
-    certificate = sandbox.root / "sealing.pem"
-    keys = sandbox.cluster.items(path_of("Secret", "kube-system"))
-    active = next(k for k in keys if "sealedsecrets.bitnami.com/sealed-secrets-key" in k["metadata"].get("labels", {}))
-    certificate.write_bytes(base64.b64decode(active["data"]["tls.crt"]))
+    certificate = tmp_path / "sealing.pem"
+    certificate.write_text(newest(sandbox))
     text = sandbox.run("kubeseal", "--cert", str(certificate), "-o", "yaml", stdin=json.dumps(secret))
     path = "applications/x/templates/sealed-adopted.yaml"
     sandbox.cluster.apply(manifest_of(parse(text, path)))
@@ -191,3 +197,23 @@ def test_what_kubeseal_made_is_taken_over_where_it_is_equal(sandbox: Sandbox, na
     )
     again = seal(sandbox, wanted, existing=contents(taken), on_unknown="fail", fingerprint_key="f" * 40)
     assert (again["changed"], contents(again)) == (False, contents(taken))
+
+
+def test_an_item_that_kubeseal_replaced_by_hand_is_noticed(sandbox: Sandbox, namespace: str, tmp_path: Path) -> None:
+    """With the fingerprint key, offline: same length, other value, everything else as it was."""
+    wanted = entry("edited", namespace, string_data={"KEY": "the value of ours", "OTHER": "another value"})
+    options = {"on_unknown": "fail", "fingerprint_key": "f" * 40, "compare_live": False}
+    first = seal(sandbox, wanted, **options)
+    file, certificate = tmp_path / "sealed-edited.yaml", tmp_path / "sealing.pem"
+    file.write_text(contents(first)[wanted["path"]])
+    certificate.write_text(newest(sandbox))
+    metadata = {"name": "edited", "namespace": namespace}
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": {"KEY": "a value of theirs"}}
+    sandbox.run(
+        "kubeseal", "--cert", str(certificate), "-o", "yaml", "--merge-into", str(file), stdin=json.dumps(secret)
+    )
+    second = seal(sandbox, wanted, existing={wanted["path"]: file.read_text()}, **options)
+    assert {d["key"]: d["action"] for d in second["decisions"]} == {"KEY": "seal", "OTHER": "keep"}
+    assert "replaced by hand" in second["decisions"][0]["reason"]
+    (before,), (after,) = files(first).values(), files(second).values()
+    assert after.items["OTHER"] == before.items["OTHER"]
