@@ -108,8 +108,8 @@ def prepare(bed: Bed, sites: list[str]) -> None:
         copy_secrets(bed, name)
     publish(bed.root / "charts" / "fleet")
     api = Api(bed.state["ports"]["kube-apiserver"], bed.root / "pki")
-    for name in sites:
-        document = node(name, bed.state["ports"]["kwok"])
+    port = bed.state["ports"]["kwok"]
+    for document in (routers(port), *(node(name, port) for name in sites)):
         api.apply(path_of(document), {key: value for key, value in document.items() if key != "status"})
         api.apply(path_of(document), {**document, "spec": {}}, "/status")
     write_inventory(sites)
@@ -127,6 +127,14 @@ def node(name: str, port: int) -> dict[str, Any]:
     described = next(entry for entry in objects.profile_nodes("bare_metal") if entry["name"] == "gpu-1")
     handlers = [*described["runtimeHandlers"], f"nvidia-{name}"]
     return objects.node_object({**described, "name": f"gpu-{name}", "runtimeHandlers": handlers}, port)
+
+
+def routers(port: int) -> dict[str, Any]:
+    """A node for the routers of all sites: the rehearsal's only node without GPUs has room for a few."""
+    described = next(entry for entry in objects.profile_nodes("bare_metal") if entry["name"] == "cp-1")
+    room = {"cpu": "256", "memory": "1024Gi"}
+    more = {name: {**described[name], **room} for name in ("capacity", "allocatable")}
+    return objects.node_object({**described, **more, "name": "cp-fleet"}, port)
 
 
 def without_kinds(package: bytes) -> bytes:

@@ -72,8 +72,10 @@ def _settings(report: Mapping[str, Any]) -> JSON:
     drivers = sorted({node["driver"] for node in report["nodes"] if node["driver"]})
     given = report.get("settings") or {}
     models = sorted(f"{model['name']}={model['repository']}" for model in report["models"])
+    # A model that did not answer is known by the name that the inventory gives it, which may be a short one.
+    answered = all(model["answer"] for model in report["models"])
     known = {name: str(given.get(name) or "") for name in ("gpu_mode", "chart", "image")}
-    return {**known, "driver": ", ".join(drivers), "models": ", ".join(models)}
+    return {**known, "driver": ", ".join(drivers), "models": ", ".join(models) if answered else ""}
 
 
 def drift_of(document: Mapping[str, Any]) -> JSON:

@@ -260,6 +260,13 @@ def test_a_site_of_the_fleet_has_a_node_and_a_handler_of_its_own() -> None:
     assert "nvidia-town07" not in original["runtimeHandlers"]
 
 
+def test_the_routers_of_twenty_sites_have_room() -> None:
+    node = fleet.routers(1234)
+    assert int(node["status"]["allocatable"]["cpu"]) >= 4 * fleet.SIZES[-1]
+    assert node["spec"]["taints"] == []
+    assert "nvidia.com/gpu" not in node["status"]["allocatable"]
+
+
 def test_the_chart_of_the_fleet_lacks_the_kinds_only() -> None:
     def members(package: bytes) -> dict[str, bytes]:
         with tarfile.open(fileobj=io.BytesIO(package)) as archive:

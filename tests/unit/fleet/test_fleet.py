@@ -122,6 +122,14 @@ def test_without_a_clear_majority_nobody_is_unusual(charts: list[str]) -> None:
     assert not any(site["unusual"] for site in joined(rows)["sites"])
 
 
+@pytest.mark.parametrize(("answer", "found"), [(None, []), ({"ok": True}, ["models"])])
+def test_models_are_compared_where_they_answered(answer: dict[str, bool] | None, found: list[str]) -> None:
+    report = {**build(RUNS["served"]()), "site": "d", "settings": {"gpu_mode": "bare_metal"}}
+    report["models"] = [{**model, "repository": "short-name", "answer": answer} for model in report["models"]]
+    fourth = joined([row("a"), row("b"), row("c"), fleet.row_of(report)])["sites"][3]
+    assert [one["what"] for one in fourth["unusual"]] == found
+
+
 def test_drivers_are_compared_within_a_gpu_mode() -> None:
     metal = [row(f"m{n}", driver="580") for n in range(4)]
     virtual = [row(f"v{n}", driver="550", gpu_mode="vgpu") for n in range(3)]
