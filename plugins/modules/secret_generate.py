@@ -31,7 +31,7 @@ options:
     type: str
     required: true
   bytes:
-    description: Number of random bytes, 16 at least.
+    description: Number of random bytes, 16 to 4096.
     type: int
     default: 32
 attributes:

@@ -16,7 +16,8 @@ from ..findings import refuse
 from ..yaml_library import yaml
 
 FILE_MODE, FOLDER_MODE = 0o600, 0o700
-SMALLEST_BYTES = 16
+SMALLEST_BYTES, LARGEST_BYTES = 16, 4096
+"""Of random; the text is a third longer, and has to fit a request's header."""
 
 
 def generate(path: str, name: str, namespace: str, key: str, size: int, *, write: bool = True) -> None:
@@ -28,6 +29,8 @@ def generate(path: str, name: str, namespace: str, key: str, size: int, *, write
         raise refuse(
             "operations-generate-failed", "bytes", f"{size} is fewer than {SMALLEST_BYTES}: it could be guessed"
         )
+    if size > LARGEST_BYTES:
+        raise refuse("operations-generate-failed", "bytes", f"{size} is more than {LARGEST_BYTES}: no server takes it")
     file = Path(path).expanduser()
     manifest = _manifest(file, name, namespace)
     (manifest.get("data") or {}).pop(key, None)

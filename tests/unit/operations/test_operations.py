@@ -247,9 +247,9 @@ def test_a_file_that_holds_something_else_is_not_overwritten(tmp_path: Path, tex
     assert file.read_text() == text
 
 
-def test_short_keys_and_places_that_are_none_are_refused(tmp_path: Path) -> None:
+def test_short_and_endless_keys_and_places_that_are_none_are_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    for path, size in (("s.yaml", 8), ("file/s.yaml", 32)):
+    for path, size in (("s.yaml", 8), ("s.yaml", 2**40), ("file/s.yaml", 32)):
         refused("operations-generate-failed", lambda path=path, size=size: generate.generate(
             str(tmp_path / path), "s", "vllm", "KEY", size))  # fmt: skip
 
