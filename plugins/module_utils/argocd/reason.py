@@ -134,7 +134,7 @@ def _from_failed_resources(evidence: Evidence) -> Iterator[Reason]:
     for resource in _failed_resources(state):
         message = resource.get("message", "")
         known = _match(RESOURCE_TEXTS, message)
-        if known and not _mended(evidence, known, message):
+        if known and not _mended(evidence, known, resource):
             subject = f"{resource.get('kind')}/{resource.get('name')} of {_app(evidence)}"
             yield Reason(finding(known.code, subject, _clean(message), severity=Severity.FATAL), known.terminal)
     known = _match(RESOURCE_TEXTS, state.get("message", "")) if _is_failing(state) else None
@@ -142,9 +142,11 @@ def _from_failed_resources(evidence: Evidence) -> Iterator[Reason]:
         yield Reason(finding(known.code, _app(evidence), _clean(state["message"]), severity=Severity.FATAL), True)
 
 
-def _mended(evidence: Evidence, known: Text, message: str) -> bool:
-    """Whether the project that refused a resource permits it by now: then a new attempt is what is missing."""
-    parts, project = known.pattern.search(message), evidence.project
+def _mended(evidence: Evidence, known: Text, resource: Mapping[str, Any]) -> bool:
+    """Whether what refused a resource would not do so by now: then a new attempt is what is missing."""
+    if known.code == "argocd-secret-cannot-be-opened":
+        return _no_longer_closed(evidence, str(resource.get("name")))
+    parts, project = known.pattern.search(resource.get("message", "")), evidence.project
     if not parts or project is None:
         return False
     if known.code == "argocd-namespace-not-permitted":
@@ -155,6 +157,16 @@ def _mended(evidence: Evidence, known: Text, message: str) -> bool:
         listed = project.get("spec", {}).get("clusterResourceWhitelist") or ()
         cluster_scoped = any(item.get("kind") in (kind, "*") for item in listed)
         return permits_kind(project, group, kind, namespaced=not cluster_scoped) and cluster_scoped
+    return False
+
+
+def _no_longer_closed(evidence: Evidence, name: str) -> bool:
+    """Argo CD may have looked at a new SealedSecret before its controller did, and read what it said of the old one."""
+    for item in evidence.of("SealedSecret"):
+        if item["metadata"]["name"] == name:
+            condition = _condition(item, "Synced") or {}
+            current = item.get("status", {}).get("observedGeneration") == item["metadata"].get("generation")
+            return not (current and condition.get("status") == "False")
     return False
 
 
@@ -294,7 +306,7 @@ def _from_operation(evidence: Evidence) -> Iterator[Reason]:
         details = "; ".join(
             f"{r.get('kind')}/{r.get('name')}: {_clean(r.get('message', ''))}"
             for r in _failed_resources(state)
-            if not ((known := _match(RESOURCE_TEXTS, r.get("message", ""))) and _mended(evidence, known, r["message"]))
+            if not ((known := _match(RESOURCE_TEXTS, r.get("message", ""))) and _mended(evidence, known, r))
         )
         if details or not _failed_resources(state):
             yield Reason(finding("argocd-sync-failed", _app(evidence), f"{message} {details}".strip()), False)
