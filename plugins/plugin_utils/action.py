@@ -112,7 +112,10 @@ class FindingsAction(ActionBase):
         if misshapen := list(_misshapen(spec, given)):
             # Ansible's own refusal would quote the entry, and with it a value
             raise Refusal(finding("options-invalid", f"module {self.MODULE}", message) for message in misshapen)
-        checked = ArgumentSpecValidator({**spec}, **self.SPEC_RULES).validate(given)
+        try:
+            checked = ArgumentSpecValidator({**spec}, **self.SPEC_RULES).validate(given)
+        except OverflowError:  # from a number that no machine word holds, inside of a list
+            raise refuse("options-invalid", f"module {self.MODULE}", "holds a number that is too large") from None
         self._secrets = set(checked._no_log_values)
         if checked.error_messages:
             raise Refusal(

@@ -71,7 +71,7 @@ class Credentials:
     def basic(self) -> str:
         """The value of HTTP basic authentication."""
         pair = f"{self.username or DEFAULT_USERNAME}:{self.token}"
-        return base64.b64encode(pair.encode()).decode()
+        return base64.b64encode(pair.encode("utf-8", "replace")).decode()
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,7 @@ def check_credentials(address: Address, credentials: Credentials) -> None:
     """Refuse what would be sent in the clear, or an SSH host that nobody vouches for."""
     if address.scheme == "http" and credentials.token and address.host not in LOOPBACK:
         raise refuse("gitops-url-invalid", "repo_url", "would send the token over plain http", fix="Use https://.")
-    if any(ord(c) < 32 for c in credentials.token + credentials.username):
+    if re.search(r"[\x00-\x1f\ud800-\udfff]", credentials.token + credentials.username):
         raise refuse("gitops-auth", "token", "holds control characters, often a trailing newline")
     if address.scheme == "ssh" and not credentials.known_hosts.strip():
         raise refuse("gitops-known-hosts-missing", "known_hosts", f"is empty; {address.host} could be anybody")
