@@ -106,6 +106,17 @@ def test_a_second_run_changes_nothing(
     assert "+++" not in played.text
 
 
+@pytest.mark.parametrize("stage", ["gpu_node", *ORDER, "verification"])
+def test_a_stage_runs_alone_by_its_tag(
+    sandbox: Sandbox, first: tuple[Played, dict[str, Any]], tmp_path: Path, stage: str
+) -> None:
+    head = sandbox.head
+    played, report = play(sandbox, tmp_path, "--tags", stage)
+    assert (played.code, played.failed, played.changed) == (0, 0, 0), played.text
+    assert stage in {each["stage"] for each in report["stages"] if each["status"] == "ok"}, report["stages"]
+    assert sandbox.head == head
+
+
 def test_no_secret_is_shown_or_committed(
     sandbox: Sandbox, first: tuple[Played, dict[str, Any]], tmp_path: Path
 ) -> None:
