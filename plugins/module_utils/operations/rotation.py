@@ -25,6 +25,8 @@ from .handle import unwrap, wrap
 REFUSED = (401, 403)
 ARRIVAL_SECONDS = 60.0
 POLL_SECONDS = 0.5
+TIMESTAMP_SECONDS = 1.0
+"""Kubernetes writes whole seconds: a pod made in the second of the Secret's last write would look as old as it."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,7 @@ class Rotation:
         pods = list(self.cluster.items(path_of("Pod", self.namespace)))
         old = rollout.holding_old(deployments, pods, changed)
         if restart:
+            self.sleep(TIMESTAMP_SECONDS if old else 0)
             rollout.restart(
                 self.cluster, self.namespace, old, budget, progress=self.progress, clock=self.clock, sleep=self.sleep
             )

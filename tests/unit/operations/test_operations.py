@@ -171,6 +171,7 @@ def test_a_new_value_arrives_and_its_consumers_restart() -> None:
     path, body = cluster.patches[0]
     assert path == GONE
     assert rollout.RESTARTED in body["spec"]["template"]["metadata"]["annotations"]
+    assert clock.now >= 1, "a new pod must not carry the second in which the Secret was written"
 
 
 def test_without_a_restart_the_consumers_are_named() -> None:
