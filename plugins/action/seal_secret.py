@@ -119,11 +119,11 @@ class _Witness:
 
     def __init__(self, options: Mapping[str, Any], cluster: Cluster | None) -> None:
         self._keys = evidence.private_keys(options["private_key"]) if options["private_key"] else []
-        self._cluster = cluster if options["compare_live"] else None
+        self._live = evidence.Live(cluster) if cluster and options["compare_live"] else None
 
     def __call__(self, wanted: Wanted, file: SealedFile) -> Evidence:
         """What is known about the items of one file."""
-        live = evidence.ask_cluster(self._cluster, wanted, file) if self._cluster else Evidence()
+        live = evidence.ask_cluster(self._live, wanted, file) if self._live else Evidence()
         if not self._keys:
             return live
         exact = evidence.key_evidence(self._keys, file)

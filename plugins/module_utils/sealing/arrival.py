@@ -9,11 +9,11 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 
-from ..cluster import path_of
 from ..findings import Finding, fatal
 from .decide import SEAL, renews
+from .evidence import Live, Reader
 from .manifest import SealedFile, parse
 from .status import findings_of
 
@@ -28,13 +28,6 @@ COMING = frozenset(
     }
 )
 """What the controller may still put right by itself; it tries an item five times."""
-
-
-class Reader(Protocol):
-    """The part of a cluster connection that is needed."""
-
-    def find(self, path: str, **query: Any) -> dict[str, Any] | None:
-        """One object, or None."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +60,8 @@ def await_all(
     """The findings that are left when nothing more is coming, or after ``budget`` seconds."""
     started, said = clock(), ""
     while True:
-        found = [problem for one in wanted for problem in _look(cluster, one, newest_key)]
+        live = Live(cluster)
+        found = [problem for one in wanted for problem in _look(live, one, newest_key)]
         if not any(_coming(problem) for problem in found) or clock() - started >= budget:
             return found
         line = "; ".join(f"{problem.subject}: {problem.message}" for problem in found)
@@ -77,9 +71,9 @@ def await_all(
         sleep(POLL_SECONDS)
 
 
-def _look(cluster: Reader, one: Arriving, newest_key: str) -> list[Finding]:
+def _look(live: Live, one: Arriving, newest_key: str) -> list[Finding]:
     place = (one.file.namespace, one.file.name)
-    sealed, secret = (cluster.find(path_of(kind, *place)) for kind in ("SealedSecret", "Secret"))
+    sealed, secret = live.sealed(*place), live.secret(*place)
     pushed = one.pushed - CLOCKS_APART if one.pushed else None
     found = findings_of(one.file, sealed, secret, changed_at=pushed, newest_key=newest_key or None)
     quiet = [problem for problem in found if problem.code != "sealing-status-pending"]

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import base64
 import binascii
+import http.client
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from ..api_error import ApiError
 from ..findings import refuse
@@ -18,9 +19,6 @@ from .crypto import CannotOpen, open_item
 from .decide import Evidence
 from .manifest import SealedFile
 from .validate import Wanted
-
-if TYPE_CHECKING:
-    from ..cluster import Cluster
 
 try:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
@@ -30,8 +28,42 @@ except ImportError:  # pragma: no cover - ansible-core needs it too; only import
 
 PEM_KEY = re.compile(r"-----BEGIN ([A-Z ]*)PRIVATE KEY-----.*?-----END \1PRIVATE KEY-----", re.DOTALL)
 CANNOT_OPEN = re.compile(r"no key could decrypt secret \(([^)]*)\)")
-SEALED_SECRETS = "/apis/bitnami.com/v1alpha1/namespaces/{}/sealedsecrets/{}"
+SEALED_SECRETS = "/apis/bitnami.com/v1alpha1/namespaces/{}/sealedsecrets"
 SECRETS = "/api/v1/namespaces/{}/secrets/{}"
+
+
+class Reader(Protocol):
+    """The part of a cluster connection that is needed here."""
+
+    def find(self, path: str, **query: Any) -> dict[str, Any] | None: ...
+
+    def items(self, path: str, **query: Any) -> Iterator[dict[str, Any]]: ...
+
+
+class Live:
+    """What a cluster holds now. SealedSecrets cost one request a namespace, however many files are asked about."""
+
+    def __init__(self, cluster: Reader) -> None:
+        self._cluster = cluster
+        self._known: dict[str, dict[str, dict[str, Any]]] = {}
+
+    def sealed(self, namespace: str, name: str) -> dict[str, Any] | None:
+        """A SealedSecret; None when it, or the whole kind, is not there. Raises :class:`ApiError`."""
+        if namespace not in self._known:
+            self._known[namespace] = {item["metadata"]["name"]: item for item in self._list(namespace)}
+        return self._known[namespace].get(name)
+
+    def secret(self, namespace: str, name: str) -> dict[str, Any] | None:
+        """A Secret, or None. Raises :class:`ApiError`."""
+        return self._cluster.find(SECRETS.format(namespace, name))
+
+    def _list(self, namespace: str) -> list[dict[str, Any]]:
+        try:
+            return list(self._cluster.items(SEALED_SECRETS.format(namespace)))
+        except ApiError as error:
+            if error.status == http.client.NOT_FOUND:
+                return []
+            raise
 
 
 def synced(sealed: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -72,11 +104,11 @@ def live_evidence(sealed: Mapping[str, Any] | None, file: SealedFile, secret: Ca
     return Evidence("the live Secret", value, lost_keys(sealed) & agreeing)
 
 
-def ask_cluster(cluster: Cluster, wanted: Wanted, file: SealedFile) -> Evidence:
+def ask_cluster(live: Live, wanted: Wanted, file: SealedFile) -> Evidence:
     """Evidence from a cluster. What it does not tell (no right, no answer) is simply not known."""
     namespace, name = file.namespace or wanted.namespace, file.name
-    sealed = _found(cluster, SEALED_SECRETS.format(namespace, name))
-    return live_evidence(sealed, file, _once(lambda: _found(cluster, SECRETS.format(namespace, name))))
+    sealed = _told(lambda: live.sealed(namespace, name))
+    return live_evidence(sealed, file, _once(lambda: _told(lambda: live.secret(namespace, name))))
 
 
 def private_keys(text: str) -> list[RSAPrivateKey]:
@@ -108,9 +140,9 @@ def key_evidence(keys: list[RSAPrivateKey], file: SealedFile) -> Evidence:
     return Evidence("the private key", value)
 
 
-def _found(cluster: Cluster, path: str) -> dict[str, Any] | None:
+def _told(ask: Callable[[], dict[str, Any] | None]) -> dict[str, Any] | None:
     try:
-        return cluster.find(path)
+        return ask()
     except ApiError:
         return None
 

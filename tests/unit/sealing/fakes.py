@@ -91,7 +91,15 @@ class FakeCluster:
             raise
 
     def items(self, path: str, **query: Any) -> Iterator[Any]:
-        yield from self._answer(path)
+        below = {known: answer for known, answer in self.answers.items() if known.rpartition("/")[0] == path}
+        if path in self.answers or not below:
+            yield from self._answer(path)
+            return
+        self.asked.append(path)
+        for known, answer in below.items():
+            if isinstance(answer, Exception):
+                raise answer
+            yield {**answer, "metadata": {**answer["metadata"], "name": known.rpartition("/")[2]}}
 
     @contextmanager
     def forward(self, namespace: str, pod: str, port: int) -> Iterator[Any]:

@@ -14,6 +14,7 @@ from ansible_collections.inferops.vllm.plugins.module_utils.api_error import Api
 from ansible_collections.inferops.vllm.plugins.module_utils.findings import Refusal
 from ansible_collections.inferops.vllm.plugins.module_utils.sealing.crypto import seal_item
 from ansible_collections.inferops.vllm.plugins.module_utils.sealing.evidence import (
+    Live,
     ask_cluster,
     key_evidence,
     lost_keys,
@@ -49,7 +50,7 @@ def secret(value: object) -> dict[str, Any]:
 
 def test_a_live_value_counts_where_the_cluster_has_the_files_item() -> None:
     cluster = FakeCluster({SEALED: sealed(), SECRET: secret(base64.b64encode(b"x").decode())})
-    found = ask_cluster(cluster, WANTED, FILE)
+    found = ask_cluster(Live(cluster), WANTED, FILE)
     assert found.value("TOKEN") == b"x"
     assert found.value("OTHER") is None, "the cluster has another item"
     assert found.value("TOKEN") == b"x"
@@ -59,18 +60,18 @@ def test_a_live_value_counts_where_the_cluster_has_the_files_item() -> None:
 @pytest.mark.parametrize("live", [sealed("False"), sealed(observed=1), {"metadata": {}, "spec": {}}])
 def test_a_live_value_does_not_count_before_it_was_unsealed(live: dict[str, Any]) -> None:
     cluster = FakeCluster({SEALED: live, SECRET: secret("eA==")})
-    assert ask_cluster(cluster, WANTED, FILE).value("TOKEN") is None
+    assert ask_cluster(Live(cluster), WANTED, FILE).value("TOKEN") is None
     assert SECRET not in cluster.asked
 
 
 @pytest.mark.parametrize("answer", [ApiError(403, "Forbidden", "no"), secret("%"), secret(1), {}])
 def test_what_cannot_be_read_is_not_known(answer: Any) -> None:
-    assert ask_cluster(FakeCluster({SEALED: sealed(), SECRET: answer}), WANTED, FILE).value("TOKEN") is None
+    assert ask_cluster(Live(FakeCluster({SEALED: sealed(), SECRET: answer})), WANTED, FILE).value("TOKEN") is None
 
 
 @pytest.mark.parametrize("answers", [{}, {SEALED: ApiError(403, "Forbidden", "no")}, {SEALED: ApiError(0, "", "down")}])
 def test_without_a_live_sealedsecret_nothing_is_known(answers: dict[str, Any]) -> None:
-    found = ask_cluster(FakeCluster(answers), WANTED, FILE)
+    found = ask_cluster(Live(FakeCluster(answers)), WANTED, FILE)
     assert found.value("TOKEN") is None
     assert found.lost == frozenset()
 
@@ -78,7 +79,7 @@ def test_without_a_live_sealedsecret_nothing_is_known(answers: dict[str, Any]) -
 def test_the_controllers_verdict_on_this_very_item_counts() -> None:
     live = sealed("False", "no key could decrypt secret (TOKEN, OTHER)")
     assert lost_keys(live) == {"TOKEN", "OTHER"}
-    assert ask_cluster(FakeCluster({SEALED: live}), WANTED, FILE).lost == {"TOKEN"}
+    assert ask_cluster(Live(FakeCluster({SEALED: live})), WANTED, FILE).lost == {"TOKEN"}
     assert lost_keys(sealed("False", "already exists and is not managed")) == frozenset()
 
 
@@ -103,3 +104,13 @@ def test_private_keys_that_are_none(text: str) -> None:
     with pytest.raises(Refusal, match="sealing-certificate-unreadable") as caught:
         private_keys(text)
     assert "CANARY" not in str(caught.value)
+
+
+def test_many_files_of_a_namespace_cost_one_request() -> None:
+    folder = SEALED.rpartition("/")[0]
+    cluster = FakeCluster({SEALED: sealed(), f"{folder}/other": sealed()})
+    live = Live(cluster)
+    assert live.sealed("vllm", "hf-secret")
+    assert live.sealed("vllm", "other")
+    assert live.sealed("vllm", "none") is None
+    assert cluster.asked == [folder]
