@@ -77,6 +77,8 @@ class Reader:
         path = ":".join([str(BIN), *tools, "/usr/local/bin", "/usr/bin", "/bin"])
         environment = self.sandbox.surroundings({"PATH": path, "SANDBOX_CACHE": str(cache)})
         environment["ANSIBLE_CONFIG"] = str(self.checkout / "ansible.cfg")
+        for name in ("MAKEFLAGS", "MAKEOVERRIDES", "MFLAGS"):  # what the make that runs this test was told
+            environment.pop(name, None)
         return subprocess.run(
             ["bash", "-euo", "pipefail", "-c", text],
             cwd=self.checkout,
