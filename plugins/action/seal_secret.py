@@ -32,6 +32,7 @@ from ansible_collections.inferops.vllm.plugins.module_utils.sealing.tags import 
 from ansible_collections.inferops.vllm.plugins.module_utils.sealing.validate import (
     Wanted,
     consumer_findings,
+    unused_findings,
     wanted_of,
 )
 from ansible_collections.inferops.vllm.plugins.plugin_utils.action import FindingsAction, text_files
@@ -80,7 +81,7 @@ class ActionModule(FindingsAction):
             one, more = wanted_of(option, subject, values)
             wanted.append(one)
             findings += [*problems, *more]
-        findings += consumer_findings(wanted, options["consumers"])
+        findings += consumer_findings(wanted, options["consumers"]) + unused_findings(wanted, options["consumers"])
         if options["existing_dir"]:
             findings += files.ignored(options["existing_dir"], [one.path for one in wanted])
         raise_if_fatal(findings)

@@ -71,8 +71,8 @@ ENTRIES: tuple[Entry, ...] = (
         symptom="resource GROUP:KIND is not permitted in project …; nothing at all was applied.",
         cause="Cluster-scoped kinds must be listed in clusterResourceWhitelist one by one.",
         fix=(
-            "Add the group and kind to clusterResourceWhitelist of the project, then run again; the same commit "
-            "is tried again."
+            "Add the group and kind to clusterResourceWhitelist of the project (a kind that lives in namespaces: to "
+            "namespaceResourceWhitelist, or out of its blacklist), then run again; the same commit is tried again."
         ),
     ),
     Entry(

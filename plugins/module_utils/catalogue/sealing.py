@@ -197,6 +197,14 @@ VALUES: tuple[Entry, ...] = (
         fix="Use the same name, namespace and key on both sides.",
     ),
     Entry(
+        code="sealing-key-unused",
+        severity=Severity.WARNING,
+        title="A key is sealed that nothing reads",
+        symptom="The run goes on; a new value that stands under the wrong key never reaches a pod.",
+        cause="A misspelt key in the plaintext manifest, beside a sealed one that stays as it is.",
+        fix="Put the value under the key that the message names, and take the other one out of the manifest.",
+    ),
+    Entry(
         code="sealing-source-unreadable",
         severity=Severity.FATAL,
         title="The plaintext manifest cannot be used",

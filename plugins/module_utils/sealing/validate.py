@@ -168,6 +168,22 @@ def consumer_findings(wanted: Iterable[Wanted], consumers: Iterable[Mapping[str,
     return findings
 
 
+def unused_findings(wanted: Iterable[Wanted], consumers: Iterable[Mapping[str, Any]]) -> list[Finding]:
+    """Values under keys that no consumer of their Secret reads. Secrets without a consumer are somebody else's."""
+    read: dict[tuple[str, str], set[str]] = {}
+    for consumer in consumers:
+        place = (str(consumer.get("namespace") or ""), str(consumer["name"]))
+        read.setdefault(place, set()).add(str(consumer.get("key") or ""))
+    findings = []
+    for one in wanted:
+        keys = read.get((one.namespace, one.name), {""})
+        # a consumer without a key reads them all
+        for key in sorted(one.values.keys() - keys) if "" not in keys else ():
+            message = f"nothing reads this key; what reads the Secret wants {', '.join(sorted(keys))}"
+            findings.append(finding("sealing-key-unused", f"{one.title}[{key}]", message))
+    return findings
+
+
 def _value(value: object, subject: str, *, encoded: bool) -> tuple[bytes | None, list[Finding]]:
     if value is None:
         return None, []

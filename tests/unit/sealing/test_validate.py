@@ -16,6 +16,7 @@ from ansible_collections.inferops.vllm.plugins.module_utils.sealing.validate imp
     consumer_findings,
     path_findings,
     text_findings,
+    unused_findings,
     wanted_of,
 )
 from hypothesis import given
@@ -212,3 +213,13 @@ def test_consumers_that_would_find_nothing() -> None:
     assert "did you mean 'vllm/hf-secret'" in found(name="hf-secrets", key="TOKEN")[0]
     assert "did you mean 'TOKEN'" in found(name="hf-secret", key="TOKENS")[0]
     assert [f.code for f in consumer_findings([], [{"name": "x"}])] == ["sealing-consumer-mismatch"]
+
+
+def test_a_value_under_a_key_that_nothing_reads_is_a_warning() -> None:
+    wanted = [wanted_of(option(string_data={"TOKEN": None, "TOKNE": TOKEN}), "secrets[0]", {})[0]]
+    consumer = {"namespace": "vllm", "name": "hf-secret", "source": "values.yaml"}
+    (found,) = unused_findings(wanted, [{**consumer, "key": "TOKEN"}])
+    assert (found.code, found.subject) == ("sealing-key-unused", "vllm/hf-secret[TOKNE]")
+    assert "wants TOKEN" in found.message
+    assert unused_findings(wanted, [consumer, {**consumer, "key": "TOKEN"}]) == [], "all keys are read"
+    assert unused_findings(wanted, [{**consumer, "name": "other", "key": "TOKEN"}]) == []
