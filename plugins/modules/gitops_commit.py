@@ -18,16 +18,6 @@ description:
     empty files and unresolved merges.
   - In check mode the difference is shown and nothing is pushed.
 options:
-  repo_url:
-    description:
-      - The repository, as V(https://host/group/name.git), V(git@host:group/name.git), V(ssh://…), V(file://…) or an
-        absolute path. It must not hold credentials.
-    type: str
-    required: true
-  branch:
-    description: The branch that Argo CD follows. Empty means the remote's default branch.
-    type: str
-    default: ""
   files:
     description: The desired files. An empty list is refused. Exclusive with O(revert).
     type: list
@@ -136,19 +126,6 @@ options:
   author_email:
     description: E-mail address of author and committer. Empty means C(inferops.vllm@localhost).
     type: str
-  username:
-    description: User name that goes with O(token). Empty means C(x-access-token), which GitHub, GitLab and Gitea take.
-    type: str
-  token:
-    description:
-      - Access token or password for HTTPS. Git gets it in its environment, never in a URL, an argument or a file.
-    type: str
-  ssh_key:
-    description: Unencrypted private SSH key, or the path of one on the controller. Empty means the agent.
-    type: str
-  known_hosts:
-    description: Text of a known_hosts file, or the path of one on the controller. Required for SSH.
-    type: str
   retries:
     description: How often a push is tried when others push first, 1 to 10.
     type: int
@@ -157,6 +134,7 @@ options:
     description: Armoured private GnuPG key without passphrase to sign the commit with. Needs gpg.
     type: str
 extends_documentation_fragment:
+  - inferops.vllm.gitops
   - inferops.vllm.findings
 author:
   - The inferops.vllm maintainers (@inferops)

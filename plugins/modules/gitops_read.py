@@ -13,16 +13,6 @@ description:
   - Reads texts at the head of a branch in one go, through a private temporary clone. Changes nothing.
   - Plaintext secrets and files that are not UTF-8 are not handed out; a warning names them.
 options:
-  repo_url:
-    description:
-      - The repository, as V(https://host/group/name.git), V(git@host:group/name.git), V(ssh://…), V(file://…) or an
-        absolute path. It must not hold credentials.
-    type: str
-    required: true
-  branch:
-    description: The branch that Argo CD follows. Empty means the remote's default branch.
-    type: str
-    default: ""
   paths:
     description:
       - Paths relative to the repository's root, or patterns. V(*) and V(?) stay within a folder, V(**/) is any number
@@ -33,20 +23,8 @@ options:
   contains:
     description: A full commit id. RV(contained) then says whether the branch has it.
     type: str
-  username:
-    description: User name that goes with O(token). Empty means C(x-access-token), which GitHub, GitLab and Gitea take.
-    type: str
-  token:
-    description:
-      - Access token or password for HTTPS. Git gets it in its environment, never in a URL, an argument or a file.
-    type: str
-  ssh_key:
-    description: Unencrypted private SSH key, or the path of one on the controller. Empty means the agent.
-    type: str
-  known_hosts:
-    description: Text of a known_hosts file, or the path of one on the controller. Required for SSH.
-    type: str
 extends_documentation_fragment:
+  - inferops.vllm.gitops
   - inferops.vllm.findings
 author:
   - The inferops.vllm maintainers (@inferops)
