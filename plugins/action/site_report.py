@@ -16,7 +16,12 @@ from typing import Any
 from ansible_collections.inferops.vllm.plugins.module_utils.findings import refuse
 from ansible_collections.inferops.vllm.plugins.module_utils.site.fleet import row_of
 from ansible_collections.inferops.vllm.plugins.module_utils.site.page import render
-from ansible_collections.inferops.vllm.plugins.module_utils.site.report import Run, build, summary_lines
+from ansible_collections.inferops.vllm.plugins.module_utils.site.report import (
+    Run,
+    build,
+    readable,
+    summary_lines,
+)
 from ansible_collections.inferops.vllm.plugins.plugin_utils.action import FindingsAction
 
 FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,120}")
@@ -35,13 +40,14 @@ class ActionModule(FindingsAction):
             raise refuse("serving-report-input-invalid", f"site {site[:60]!r}", message)
         generated = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         document = build(Run(generated=generated, check=self.check_mode, **options))
+        # all forms of it before the first is written: what one of them cannot show leaves no half report
+        page, lines, row = readable(site, lambda: (render(document), summary_lines(document), row_of(document)))
         paths = {"json_path": str(directory / f"{site}.json"), "html_path": str(directory / f"{site}.html")}
         if not self.check_mode:
             _write(Path(paths["json_path"]), json.dumps(document, indent=2, ensure_ascii=False) + "\n")
-            _write(Path(paths["html_path"]), render(document))
-        lines = summary_lines(document)
+            _write(Path(paths["html_path"]), page)
         written = [] if self.check_mode else [f"report: {paths['html_path']}"]
-        return {**paths, "outcome": document["outcome"], "row": row_of(document), "lines": [*lines, *written]}
+        return {**paths, "outcome": document["outcome"], "row": row, "lines": [*lines, *written]}
 
 
 def _write(path: Path, text: str) -> None:

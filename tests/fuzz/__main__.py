@@ -29,7 +29,9 @@ FOUND = ROOT / "tests" / "corpus" / "found"
 ENOUGH = 100_000
 INPUTS = re.compile(r"(\d+) passing, (\d+) failing, and \d+ invalid test cases")
 PROPERTY = re.compile(r"^(tests/\S+\.py::\S+):$", re.MULTILINE)
-FALSIFIED = re.compile(r"^_+ (\S+) _+$(.*?Falsifying example:.*?)(?=^_{5,}|^=====)", re.MULTILINE | re.DOTALL)
+EXAMPLE = re.compile(r"(?:Failing test case|Falsifying example):")
+"""Hypothesis's words for it have changed once."""
+FALSIFIED = re.compile(rf"^_+ (\S+) _+$(.*?{EXAMPLE.pattern}.*?)(?=^_{{5,}}|^=====)", re.MULTILINE | re.DOTALL)
 
 
 @dataclass
@@ -96,7 +98,7 @@ def save(output: str) -> None:
     """Keep what falsified a property as a file of the corpus."""
     for name, text in FALSIFIED.findall(output):
         FOUND.mkdir(exist_ok=True)
-        example = text[text.index("Falsifying example:") :].strip()
+        example = text[next(EXAMPLE.finditer(text)).start() :].strip()
         (FOUND / f"{name.replace('.', '-')}.txt").write_text(f"{example}\n", "utf-8")
 
 

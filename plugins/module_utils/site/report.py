@@ -9,9 +9,9 @@ Pure: :func:`build` takes the registered results of the stages and returns the d
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 from ..catalogue import CATALOGUE
@@ -20,6 +20,8 @@ from ..gpu.capacity import GpuNode, GpuResource, node_from_dict
 from ..planning.plan import Placement, Plan, plan_from_dict
 from ..serving.outcome import answer_line
 from ..suggest import did_you_mean
+
+Read = TypeVar("Read")
 
 JSON = dict[str, Any]
 SCHEMA_VERSION = 1
@@ -70,13 +72,18 @@ class Run:
 
 def build(run: Run) -> JSON:
     """The report document. Raises :class:`Refusal` for input that is no result of this collection."""
+    return readable(run.site, lambda: _build(run))
+
+
+def readable(site: str, read: Callable[[], Read]) -> Read:
+    """``read`` what other modules returned. Raises :class:`Refusal` (``serving-report-input-invalid``) for else."""
     try:
-        return _build(run)
+        return read()
     except Refusal:
         raise
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         message = f"a result that was passed has not the expected form ({type(error).__name__})"
-        raise refuse("serving-report-input-invalid", f"site/{run.site}", message) from None
+        raise refuse("serving-report-input-invalid", f"site/{site}", message) from None
 
 
 def _build(run: Run) -> JSON:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import stat
+from copy import deepcopy
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -61,6 +62,17 @@ def test_a_name_that_is_no_file_name_is_refused(run, site: str) -> None:
     result = run(site=site)
     assert result["failed"]
     assert result["findings"][0]["code"] == "serving-report-input-invalid"
+
+
+@pytest.mark.parametrize("wrong", [[], "soon", {}])
+def test_an_answer_that_no_line_can_show_is_refused_before_anything_is_written(
+    run, tmp_path: Path, wrong: object
+) -> None:
+    verification = deepcopy(served().__dict__["verification"])
+    verification["answers"][0]["latency_s"] = wrong
+    result = run(verification=verification)
+    assert [found["code"] for found in result["findings"]] == ["serving-report-input-invalid"]
+    assert not (tmp_path / "report").exists()
 
 
 def test_a_directory_that_cannot_be_made_is_named(run, tmp_path: Path) -> None:
