@@ -5,15 +5,12 @@
 
 from __future__ import annotations
 
-import json
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.inferops.vllm.plugins.action.site_report import FILE_NAME, _write
-from ansible_collections.inferops.vllm.plugins.module_utils.findings import refuse
 from ansible_collections.inferops.vllm.plugins.module_utils.site import drift
 from ansible_collections.inferops.vllm.plugins.plugin_utils.action import FindingsAction, handed_over
+from ansible_collections.inferops.vllm.plugins.plugin_utils.report_files import check_name, now, write_document
 
 
 class ActionModule(FindingsAction):
@@ -26,14 +23,11 @@ class ActionModule(FindingsAction):
         if options["sites"]:
             return {"lines": handed_over("sites", "drift_report", lambda: drift.fleet_lines(options["sites"]))}
         site = options["site"] or ""
-        if not FILE_NAME.fullmatch(site):
-            message = "a site's name is a file name here: letters, digits, dots, hyphens, underscores"
-            raise refuse("serving-report-input-invalid", f"site {site[:60]!r}", message)
-        generated = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        document = drift.document(site, generated, options["results"])
+        check_name(site)
+        document = drift.document(site, now(), options["results"])
         path = str(Path(options["directory"]) / f"{site}-drift.json")
         if not self.check_mode:
-            _write(Path(path), json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+            write_document(Path(path), document)
         findings = [drift.Row(**row).finding for row in document["rows"]]
         # The table says the same in one place; findings stay for programs.
         return {

@@ -6,14 +6,13 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.inferops.vllm.plugins.action.site_report import FILE_NAME, _write
-from ansible_collections.inferops.vllm.plugins.module_utils.findings import refuse
 from ansible_collections.inferops.vllm.plugins.module_utils.site import fleet, fleet_page
+from ansible_collections.inferops.vllm.plugins.module_utils.site.report import readable
 from ansible_collections.inferops.vllm.plugins.plugin_utils.action import FindingsAction
+from ansible_collections.inferops.vllm.plugins.plugin_utils.report_files import check_name, now, write, write_document
 
 NAME = "fleet"
 
@@ -25,20 +24,20 @@ class ActionModule(FindingsAction):
 
     def perform(self, options: dict[str, Any]) -> dict[str, Any]:
         directory, sites = Path(options["directory"]), list(dict.fromkeys(options["sites"]))
-        if bad := [site for site in sites if not FILE_NAME.fullmatch(site) or site == NAME]:
-            message = f"no name for a site of a fleet: letters, digits, dots, hyphens, underscores, and not '{NAME}'"
-            raise refuse("serving-report-input-invalid", f"site {bad[0][:60]!r}", message)
+        for site in sites:
+            check_name(site, reserved=NAME)
         rows = {str(row.get("site")): row for row in options["rows"]}
         found = [rows.get(site) or _row(directory, site) for site in sites]
         drifts = {site: drift for site in sites if (drift := _read(directory / f"{site}-drift.json"))}
-        generated = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        document = fleet.build(sites, [row for row in found if row], drifts, generated, self.check_mode)
+        document = fleet.build(sites, [row for row in found if row], drifts, now(), self.check_mode)
+        # all forms of it before the first is written: what one of them cannot show leaves no half report
+        page, lines = readable(NAME, lambda: (fleet_page.render(document), fleet.summary_lines(document)))
         paths = {"json_path": str(directory / f"{NAME}.json"), "html_path": str(directory / f"{NAME}.html")}
         if not self.check_mode:
-            _write(Path(paths["json_path"]), json.dumps(document, indent=2, ensure_ascii=False) + "\n")
-            _write(Path(paths["html_path"]), fleet_page.render(document))
+            write_document(Path(paths["json_path"]), document)
+            write(Path(paths["html_path"]), page)
         written = [] if self.check_mode else [f"fleet: {paths['html_path']}"]
-        return {**paths, "totals": document["totals"], "lines": [*fleet.summary_lines(document), *written]}
+        return {**paths, "totals": document["totals"], "lines": [*lines, *written]}
 
 
 def _row(directory: Path, site: str) -> dict[str, Any] | None:

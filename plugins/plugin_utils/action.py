@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import time
 import traceback
+from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from importlib import import_module
@@ -65,12 +66,12 @@ class FindingsAction(ActionBase):
         super().__init_subclass__(**more)
         cls._spec = _argument_spec(cls.MODULE, cls.SECRET_OPTIONS | CONNECTION_SECRETS)
 
+    @abstractmethod
     def perform(self, options: dict[str, Any]) -> dict[str, Any]:
         """Do the module's work and return its result (without ``failed`` and ``seconds``).
 
         ``findings`` in the result may hold :class:`Finding` objects. Raise :class:`Refusal` to fail.
         """
-        raise NotImplementedError
 
     @property
     def check_mode(self) -> bool:

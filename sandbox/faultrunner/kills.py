@@ -5,11 +5,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import signal
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.faultrunner.git_steps import hook
-from sandbox.faultrunner.playing import SHORT, command, surroundings
+from sandbox.faultrunner.playing import start
 from sandbox.faultrunner.proxy import Rule, kubeconfig, proxy
 from sandbox.faultrunner.steps import Site
 
@@ -97,19 +95,8 @@ class Victim:
     """A play that can be killed once, by whatever meets the moment."""
 
     def __init__(self, site: Site, environment: Mapping[str, str], extra: Mapping[str, Any]) -> None:
-        (site.work / "report" / "sandbox.json").unlink(missing_ok=True)
-        given = {"vllm_report_directory": str(site.work / "report"), "vllm_timeouts": SHORT, **extra}
         self.killed = False
-        self.process = subprocess.Popen(
-            [*command(), "--extra-vars", json.dumps(given)],
-            cwd=site.work,
-            env=surroundings(site, environment),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
+        self.process = start(site, extra, environment, own_session=True)
 
     def kill(self) -> None:
         """End it without a warning, and its workers and their git too, which have sessions of their own."""

@@ -64,19 +64,8 @@ def play(
     wrap: Sequence[str] = (),
 ) -> Played:
     """Run ``playbooks/site.yml`` on the sandbox, by the command ``wrap``; ``seen`` is called with each line printed."""
-    report = site.work / "report" / "sandbox.json"
-    report.unlink(missing_ok=True)
-    extra = {"vllm_report_directory": str(report.parent), "vllm_timeouts": SHORT, **variables}
-    began = time.monotonic()
-    process = subprocess.Popen(
-        [*wrap, *command(), "--extra-vars", json.dumps(extra)],
-        cwd=site.work,
-        env=surroundings(site, environment),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    report, began = report_of(site), time.monotonic()
+    process = start(site, variables, environment, wrap)
     lines, good, refused = [], began, 0.0
     assert process.stdout
     for line in process.stdout:
@@ -90,6 +79,35 @@ def play(
     found = json.loads(report.read_text("utf-8")) if report.exists() else {}
     ended = time.monotonic()
     return Played(process.wait(), "".join(lines), found, (refused or ended) - good, ended - began)
+
+
+def report_of(site: Site) -> Path:
+    """Where a play writes its report."""
+    return site.work / "report" / "sandbox.json"
+
+
+def start(
+    site: Site,
+    variables: Mapping[str, Any],
+    environment: Mapping[str, str],
+    wrap: Sequence[str] = (),
+    *,
+    own_session: bool = False,
+) -> subprocess.Popen[str]:
+    """Start ``playbooks/site.yml`` without the report of the play before; what it prints is to be read."""
+    report = report_of(site)
+    report.unlink(missing_ok=True)
+    extra = {"vllm_report_directory": str(report.parent), "vllm_timeouts": SHORT, **variables}
+    return subprocess.Popen(
+        [*wrap, *command(), "--extra-vars", json.dumps(extra)],
+        cwd=site.work,
+        env=surroundings(site, environment),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=own_session,
+    )
 
 
 def changed_models(changes: Mapping[str, Any]) -> dict[str, Any]:

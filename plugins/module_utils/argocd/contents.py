@@ -43,8 +43,7 @@ def check(
     if all_ and not news:
         return orphans
     kinds = permissions.read_kinds(cluster, news)
-    scopes = {key: bool(kind.get("namespaced")) for key, kind in kinds.items()}
-    objects = permissions.contents_of(news, scopes) + ([] if live else list(_namespace(app)))
+    objects = permissions.contents_of(news, permissions.scopes_of(kinds)) + ([] if live else list(_namespace(app)))
     found = permissions.check_contents(project, app["spec"].get("destination") or {}, objects)
     return [*found, *_shared(cluster, kinds, app, news), *orphans]
 

@@ -244,7 +244,7 @@ def _glob(pattern: str, separator: str) -> re.Pattern[str]:
 
 
 def contents_of(manifests: Iterable[Mapping[str, Any]], scopes: Mapping[tuple[str, str], bool]) -> list[Content]:
-    """The objects of a render with their scope. ``scopes`` is what :func:`read_scopes` found."""
+    """The objects of a render with their scope. ``scopes`` is what :func:`scopes_of` says."""
     contents = []
     for manifest in manifests:
         group, version = _group_version(manifest)
@@ -262,13 +262,13 @@ def contents_of(manifests: Iterable[Mapping[str, Any]], scopes: Mapping[tuple[st
     return contents
 
 
-def read_scopes(cluster: Reader, manifests: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], bool]:
-    """Which kinds the cluster knows, and whether they live in namespaces: one request an apiVersion."""
-    return {key: bool(kind.get("namespaced")) for key, kind in read_kinds(cluster, manifests).items()}
+def scopes_of(kinds: Mapping[tuple[str, str], Mapping[str, Any]]) -> dict[tuple[str, str], bool]:
+    """Whether the kinds that :func:`read_kinds` found live in namespaces."""
+    return {key: bool(kind.get("namespaced")) for key, kind in kinds.items()}
 
 
 def read_kinds(cluster: Reader, manifests: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], dict[str, Any]]:
-    """What the cluster says of the kinds of ``manifests`` that it knows, by apiVersion and kind."""
+    """What the cluster says of the kinds that it knows, by apiVersion and kind: one request an apiVersion."""
     kinds: dict[tuple[str, str], dict[str, Any]] = {}
     for api_version in sorted({manifest["apiVersion"] for manifest in manifests}):
         prefix = "/apis/" if "/" in api_version else "/api/"

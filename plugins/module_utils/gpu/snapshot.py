@@ -7,18 +7,18 @@ from __future__ import annotations
 
 import gc
 import json
-import os
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
 from ..api_error import ApiError
 from ..findings import refuse
+from ..whole_file import replace
 from . import trim
 from .settings import Settings
 
+PRIVATE_MODE = 0o600
 SCHEMA = 1
 """Version of the form below; a snapshot of another version is refused, not guessed at."""
 
@@ -120,17 +120,8 @@ def save(snapshot: Snapshot, path: str) -> None:
 
     Raises :class:`Refusal` (``gpu-snapshot-unreadable``) when the place cannot be written.
     """
-    target = Path(path)
     try:
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=".snapshot-")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as stream:
-                json.dump(snapshot, stream, indent=1, sort_keys=True)
-            Path(name).replace(target)
-        except BaseException:
-            with suppress(OSError):
-                Path(name).unlink()
-            raise
+        replace(Path(path), json.dumps(snapshot, indent=1, sort_keys=True), PRIVATE_MODE)
     except OSError as error:
         raise refuse(
             "gpu-snapshot-unreadable",

@@ -5,14 +5,13 @@
 
 from __future__ import annotations
 
-import os
 import secrets
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from .. import yaml_text
 from ..findings import refuse
+from ..whole_file import replace
 from ..yaml_library import yaml
 
 FILE_MODE, FOLDER_MODE = 0o600, 0o700
@@ -36,7 +35,7 @@ def generate(path: str, name: str, namespace: str, key: str, size: int, *, write
     (manifest.get("data") or {}).pop(key, None)
     manifest["stringData"] = {**(manifest.get("stringData") or {}), key: secrets.token_urlsafe(size)}
     if write:
-        _replace(file, yaml.safe_dump(manifest, sort_keys=False))
+        _write(file, yaml.safe_dump(manifest, sort_keys=False))
 
 
 def _manifest(file: Path, name: str, namespace: str) -> dict[str, Any]:
@@ -55,18 +54,9 @@ def _manifest(file: Path, name: str, namespace: str) -> dict[str, Any]:
     return dict(found)
 
 
-def _replace(file: Path, text: str) -> None:
-    temporary = None
+def _write(file: Path, text: str) -> None:
     try:
         file.parent.mkdir(parents=True, exist_ok=True, mode=FOLDER_MODE)
-        handle, temporary = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        Path(temporary).chmod(FILE_MODE)
-        Path(temporary).replace(file)
+        replace(file, text, FILE_MODE)
     except OSError as error:
-        if temporary:
-            Path(temporary).unlink(missing_ok=True)
         raise refuse("operations-generate-failed", str(file), error.strerror or type(error).__name__) from None

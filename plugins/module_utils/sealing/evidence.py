@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ..api_error import ApiError
+from ..cluster import path_of
 from ..findings import refuse
 from .crypto import CannotOpen, open_item
 from .decide import Evidence
@@ -28,8 +29,6 @@ except ImportError:  # pragma: no cover - ansible-core needs it too; only import
 
 PEM_KEY = re.compile(r"-----BEGIN ([A-Z ]*)PRIVATE KEY-----.*?-----END \1PRIVATE KEY-----", re.DOTALL)
 CANNOT_OPEN = re.compile(r"no key could decrypt secret \(([^)]*)\)")
-SEALED_SECRETS = "/apis/bitnami.com/v1alpha1/namespaces/{}/sealedsecrets"
-SECRETS = "/api/v1/namespaces/{}/secrets/{}"
 
 
 class Reader(Protocol):
@@ -55,11 +54,11 @@ class Live:
 
     def secret(self, namespace: str, name: str) -> dict[str, Any] | None:
         """A Secret, or None. Raises :class:`ApiError`."""
-        return self._cluster.find(SECRETS.format(namespace, name))
+        return self._cluster.find(path_of("Secret", namespace, name))
 
     def _list(self, namespace: str) -> list[dict[str, Any]]:
         try:
-            return list(self._cluster.items(SEALED_SECRETS.format(namespace)))
+            return list(self._cluster.items(path_of("SealedSecret", namespace)))
         except ApiError as error:
             if error.status == http.client.NOT_FOUND:
                 return []

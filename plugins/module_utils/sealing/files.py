@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import base64
 import binascii
-import os
 import secrets
 import stat
 import subprocess
-import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from .. import yaml_text
 from ..findings import Finding, finding, refuse
+from ..whole_file import replace
 from ..yaml_library import yaml
 from .tags import SMALLEST_KEY_BYTES
 
@@ -96,7 +95,7 @@ def write(directory: str, files: Mapping[str, str]) -> None:
         target = _inside(directory, path)
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            _replace(target, content, SEALED_MODE)
+            replace(target, content, SEALED_MODE)
         except OSError as error:
             raise refuse("sealing-file-unwritable", path, error.strerror or type(error).__name__) from None
 
@@ -148,7 +147,7 @@ def _strong(key: bytes, subject: str) -> bytes:
 def _new_key(file: Path) -> bytes:
     file.parent.mkdir(parents=True, exist_ok=True, mode=PRIVATE_FOLDER_MODE)
     key = secrets.token_bytes(SMALLEST_KEY_BYTES)
-    _replace(file, key.hex() + "\n", PRIVATE_MODE)
+    replace(file, key.hex() + "\n", PRIVATE_MODE)
     return key
 
 
@@ -168,17 +167,3 @@ def _content(file: Path, path: str) -> str | None:
     except (OSError, UnicodeDecodeError) as error:
         said = getattr(error, "strerror", None) or "is not text"
         raise refuse("sealing-file-unwritable", path, said) from None
-
-
-def _replace(target: Path, content: str, mode: int) -> None:
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        Path(name).chmod(mode)
-        Path(name).replace(target)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

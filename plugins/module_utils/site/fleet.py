@@ -14,8 +14,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from ..findings import refuse
 from .drift import AREAS
+from .report import readable
 
 JSON = dict[str, Any]
 Row = Mapping[str, Any]
@@ -88,13 +88,15 @@ def build(
     sites: Sequence[str], rows: Iterable[Row], drifts: Mapping[str, Mapping[str, Any]], generated: str, check: bool
 ) -> JSON:
     """The document of the fleet. ``drifts`` are drift reports by site. Raises :class:`Refusal` for other input."""
-    try:
-        known = {row["site"]: dict(row) for row in rows}
-        found = [_site(name, known.get(name), drifts.get(name)) for name in sites]
-        odd = unusual(found)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        message = f"a report that was passed has not the expected form ({type(error).__name__})"
-        raise refuse("serving-report-input-invalid", "fleet", message) from None
+    return readable("fleet", lambda: _build(sites, rows, drifts, generated, check))
+
+
+def _build(
+    sites: Sequence[str], rows: Iterable[Row], drifts: Mapping[str, Mapping[str, Any]], generated: str, check: bool
+) -> JSON:
+    known = {row["site"]: dict(row) for row in rows}
+    found = [_site(name, known.get(name), drifts.get(name)) for name in sites]
+    odd = unusual(found)
     for site in found:
         site["unusual"] = odd.get(site["site"], [])
     mode = "check" if check else "run"

@@ -72,10 +72,10 @@ class Run:
 
 def build(run: Run) -> JSON:
     """The report document. Raises :class:`Refusal` for input that is no result of this collection."""
-    return readable(run.site, lambda: _build(run))
+    return readable(f"site/{run.site}", lambda: _build(run))
 
 
-def readable(site: str, read: Callable[[], Read]) -> Read:
+def readable(subject: str, read: Callable[[], Read]) -> Read:
     """``read`` what other modules returned. Raises :class:`Refusal` (``serving-report-input-invalid``) for else."""
     try:
         return read()
@@ -83,7 +83,7 @@ def readable(site: str, read: Callable[[], Read]) -> Read:
         raise
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         message = f"a result that was passed has not the expected form ({type(error).__name__})"
-        raise refuse("serving-report-input-invalid", f"site/{site}", message) from None
+        raise refuse("serving-report-input-invalid", subject, message) from None
 
 
 def _build(run: Run) -> JSON:

@@ -17,7 +17,8 @@ from ansible_collections.inferops.vllm.plugins.module_utils.argocd.permissions i
     permits_destination,
     permits_kind,
     permits_repository,
-    read_scopes,
+    read_kinds,
+    scopes_of,
 )
 
 from tests.unit.argocd.fakes import REPO, SERVER, app, project
@@ -162,7 +163,7 @@ def manifest(api_version: str, kind: str, name: str, namespace: str = "") -> dic
 
 
 def check(*manifests: dict[str, Any], **spec: Any) -> list[Any]:
-    scopes = read_scopes(Discovery(), manifests)
+    scopes = scopes_of(read_kinds(Discovery(), manifests))
     return check_contents(project(**spec), {"server": SERVER, "namespace": "vllm"}, contents_of(manifests, scopes))
 
 
