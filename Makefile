@@ -76,8 +76,15 @@ leaks: $(VENV)/.installed ## Send canary secrets through whole runs, and search 
 fuzz: $(VENV)/.installed ## Test every property with at least 100,000 inputs; ARGS="--seconds 60" for a share of it
 	@$(BIN)/python -m tests.fuzz --write-docs $(ARGS)
 
+.PHONY: fuzz-guided
+fuzz-guided: $(VENV)/.guided ## Test the properties with inputs that are steered by coverage (Linux on x86-64)
+	@$(BIN)/python -m tests.fuzz.guided --write-docs $(ARGS)
+$(VENV)/.guided: requirements-guided.txt $(VENV)/.installed
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-guided.txt
+	@touch $@
+
 .PHONY: nightly
-nightly: faults chaos leaks fuzz bench-check audit units molecule compat ## What takes hours
+nightly: faults chaos leaks fuzz fuzz-guided bench-check audit units molecule compat ## What takes hours
 
 .PHONY: audit lock
 audit: $(AUDIT)/.installed ## Look up known vulnerabilities of what is locked

@@ -6,11 +6,15 @@
 from __future__ import annotations
 
 import http.client
+import re
 
 from .findings import Finding, finding
 
 UNREACHABLE = 0
 """The status of an :class:`ApiError` when no answer came at all."""
+
+RIGHT = re.compile(r'cannot (\S+ resource "[^"]+")|(needs get and create on pods/portforward)')
+"""How a refusal names the right that is missing."""
 
 
 class ApiError(Exception):
@@ -28,6 +32,14 @@ class ApiError(Exception):
     def transient(self) -> bool:
         """Whether the same request may succeed in a moment (a wait goes on, within its budget)."""
         return self.status in (UNREACHABLE, http.client.TOO_MANY_REQUESTS) or self.status >= 500
+
+    @property
+    def right(self) -> str:
+        """The right that a 403 says is missing, as in ``(needs get on "secrets")``; empty where it says none."""
+        found = RIGHT.search(self.message) if self.status == http.client.FORBIDDEN else None
+        if found is None:
+            return ""
+        return f"({found[2] or 'needs ' + found[1].replace(' resource ', ' on ')})"
 
     def finding(self) -> Finding:
         """The finding for an error that nobody handled more specifically."""

@@ -205,7 +205,7 @@ def proxied(site: Site, rules: Sequence[Rule]) -> Iterator[tuple[dict[str, Any],
     """Variables that send a play through a proxy, and the list of requests that it will have seen."""
     with proxy(site.known["ports"]["kube-apiserver"], site.state.pki, rules) as server:
         path = site.work / "proxied.kubeconfig"
-        path.write_text(kubeconfig(server.url), "utf-8")
+        path.write_text(kubeconfig(server.url, site.known["accounts"]["site"]), "utf-8")
         path.chmod(0o600)
         yield {"vllm_kubeconfig": str(path)}, server.seen
 

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A loopback proxy in front of the API server that answers some requests wrongly.
 
-Plain HTTP on the near side, TLS with the administrator's certificate on the far side. A connection carries one
+Plain HTTP on the near side, TLS on the far side; who asks is said by the token in the request. A connection carries one
 request; one that is upgraded (port-forward) is passed through byte by byte.
 """
 
@@ -89,7 +89,6 @@ class Proxy(socketserver.ThreadingTCPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.target, self.rules, self.seen, self.sent = port, list(rules), list[str](), list[bytes]()
         self.context = ssl.create_default_context(cafile=str(pki / "ca.crt"))
-        self.context.load_cert_chain(pki / "admin.crt", pki / "admin.key")
         self.guard = threading.Lock()
 
     @property
@@ -109,12 +108,11 @@ class Proxy(socketserver.ThreadingTCPServer):
         return self.context.wrap_socket(raw, server_hostname="127.0.0.1")
 
 
-def kubeconfig(url: str) -> str:
-    """A kubeconfig that leads to a proxy."""
-    config: dict[str, Any] = {"apiVersion": "v1", "kind": "Config", "current-context": "site"}
-    config["clusters"] = [{"name": "site", "cluster": {"server": url}}]
-    config["contexts"] = [{"name": "site", "context": {"cluster": "site", "user": "site"}}]
-    config["users"] = [{"name": "site", "user": {}}]
+def kubeconfig(url: str, known: str) -> str:
+    """The kubeconfig of the file ``known``, but leading to a proxy."""
+    config: dict[str, Any] = yaml.safe_load(Path(known).read_text("utf-8"))
+    for entry in config["clusters"]:
+        entry["cluster"] = {"server": url}
     return str(yaml.safe_dump(config))
 
 

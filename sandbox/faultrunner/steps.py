@@ -167,20 +167,11 @@ def account(site: Site, wish: Mapping[str, Any]) -> Undo:
     known = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name, "namespace": "default"}}
     undo = [apply(site, manifest) for manifest in (known, role, binding)]
     config = yaml.safe_load(Path(site.known["kubeconfig"]).read_text("utf-8"))
-    config["users"] = [{"name": entry["name"], "user": {"token": token(site, name)}} for entry in config["users"]]
+    config["users"] = [
+        {"name": entry["name"], "user": {"token": site.api.token("default", name)}} for entry in config["users"]
+    ]
     undo.append(file(site, {wish["file"]: yaml.safe_dump(config)}))
     return lambda: [back() for back in reversed(undo)]
-
-
-def token(site: Site, name: str) -> str:
-    """A token of a ServiceAccount in the namespace default."""
-    request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
-    status, body = site.api.request(
-        "POST", f"/api/v1/namespaces/default/serviceaccounts/{name}/token", json.dumps(request).encode()
-    )
-    if status >= 400:
-        raise SandboxError(f"token of {name}: {status}")
-    return str(json.loads(body)["status"]["token"])
 
 
 def claims(site: Site, models: list[str]) -> Undo:

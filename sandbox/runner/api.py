@@ -72,6 +72,16 @@ class Api:
         """Create an object."""
         return self._object("create", path, *self.request("POST", path, json.dumps(document).encode()))
 
+    def token(self, namespace: str, account: str, seconds: int = 3600) -> str:
+        """Return a new token of a ServiceAccount."""
+        request = {
+            "apiVersion": "authentication.k8s.io/v1",
+            "kind": "TokenRequest",
+            "spec": {"expirationSeconds": seconds},
+        }
+        answer = self.post(f"/api/v1/namespaces/{namespace}/serviceaccounts/{account}/token", request)
+        return str(answer["status"]["token"])
+
     def watch(self, path: str) -> Iterator[dict[str, Any]]:
         """Yield the events of a watch until the API server ends it; needs a connection of its own."""
         self._connection.close()
@@ -113,12 +123,21 @@ def path_of(document: Mapping[str, Any]) -> str:
     return f"{root}{space}/{plural(document['kind'])}/{urllib.parse.quote(metadata['name'])}"
 
 
-def write_kubeconfig(path: Path, port: int, pki: Path, client: str, context: str) -> None:
-    """Write a self-contained kubeconfig (0600) for one client certificate."""
+def certificate_user(pki: Path, client: str) -> dict[str, str]:
+    """Return the user of a kubeconfig that has a client certificate."""
+    return {
+        "client-certificate-data": encoded(pki / f"{client}.crt"),
+        "client-key-data": encoded(pki / f"{client}.key"),
+    }
 
-    def data(name: str) -> str:
-        return base64.b64encode((pki / name).read_bytes()).decode()
 
+def encoded(path: Path) -> str:
+    """Return a file's content as a kubeconfig holds it."""
+    return base64.b64encode(path.read_bytes()).decode()
+
+
+def write_kubeconfig(path: Path, port: int, pki: Path, context: str, user: Mapping[str, str]) -> None:
+    """Write a self-contained kubeconfig (0600) for one user."""
     document = {
         "apiVersion": "v1",
         "kind": "Config",
@@ -126,16 +145,14 @@ def write_kubeconfig(path: Path, port: int, pki: Path, client: str, context: str
         "clusters": [
             {
                 "name": context,
-                "cluster": {"server": f"https://127.0.0.1:{port}", "certificate-authority-data": data("ca.crt")},
+                "cluster": {
+                    "server": f"https://127.0.0.1:{port}",
+                    "certificate-authority-data": encoded(pki / "ca.crt"),
+                },
             }
         ],
-        "users": [
-            {
-                "name": client,
-                "user": {"client-certificate-data": data(f"{client}.crt"), "client-key-data": data(f"{client}.key")},
-            }
-        ],
-        "contexts": [{"name": context, "context": {"cluster": context, "user": client}}],
+        "users": [{"name": context, "user": dict(user)}],
+        "contexts": [{"name": context, "context": {"cluster": context, "user": context}}],
     }
     path.touch(mode=0o600)
     path.chmod(0o600)

@@ -14,8 +14,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from sandbox.runner import charts, gitrepo, kwok, localsecrets, objects, pki, ports, probes, processes, snapshot
-from sandbox.runner.api import Api, write_kubeconfig
+from sandbox.runner import (
+    accounts,
+    charts,
+    gitrepo,
+    kwok,
+    localsecrets,
+    objects,
+    pki,
+    ports,
+    probes,
+    processes,
+    snapshot,
+)
+from sandbox.runner.api import Api, certificate_user, write_kubeconfig
 from sandbox.runner.binaries import resolve
 from sandbox.runner.components import COMPONENTS, NAMESPACE, PORTS, STOP_ORDER, Component, Context
 from sandbox.runner.errors import SandboxError
@@ -69,13 +81,14 @@ def start(state: State, profile: str, known: dict[str, Any]) -> str:
     numbers = ports.allocate(PORTS, state.root, known.get("ports"))
     name = f"sandbox-{profile.replace('_', '-')}"
     for path, client in kubeconfigs(state):
-        write_kubeconfig(path, numbers["kube-apiserver"], state.pki, client, name)
+        write_kubeconfig(path, numbers["kube-apiserver"], state.pki, name, certificate_user(state.pki, client))
     gitrepo.initialise(state.repository)
     content = {
         "complete": False,
         "profile": profile,
         "context": name,
         "kubeconfig": str(state.kubeconfig),
+        "accounts": accounts.kubeconfigs(state),
         "git_url": state.repository.as_uri(),
         "git_branch": gitrepo.BRANCH,
         "local_secrets": str(localsecrets.write(state.root)),
@@ -89,7 +102,7 @@ def start(state: State, profile: str, known: dict[str, Any]) -> str:
     copy = snapshot.key(state, profile, binaries)
     empty = not (state.root / "etcd" / "member").exists()
     fresh = empty and not snapshot.restore(state, copy)
-    bring_up(Context(state, numbers, binaries), profile)
+    bring_up(Context(state, numbers, binaries), profile, name)
     if fresh:
         snapshot.save(state, copy)
     state.write({**content, "complete": True})
@@ -105,7 +118,7 @@ def kubeconfigs(state: State) -> tuple[tuple[Path, str], ...]:
     )
 
 
-def bring_up(context: Context, profile: str) -> None:
+def bring_up(context: Context, profile: str, name: str) -> None:
     """Start phase after phase, with the cluster objects that each needs in between."""
     state, numbers = context.state, context.ports
     files = kwok.write_config(
@@ -120,6 +133,7 @@ def bring_up(context: Context, profile: str) -> None:
     api = Api(numbers["kube-apiserver"], state.pki)
     kinds = objects.create_kinds(api, context.binaries)
     objects.apply_base(api)
+    accounts.apply(api)
     objects.release_nodes(api)
     objects.write_service_account(api, state.pki, state.root / "service-account")
     objects.restore_sealing_key(api, state.pki / "sealing-key.json")
@@ -131,6 +145,7 @@ def bring_up(context: Context, profile: str) -> None:
     for component in COMPONENTS:
         await_ready(component, context)
     objects.save_sealing_key(api, state.pki / "sealing-key.json")
+    accounts.write_kubeconfigs(api, state, numbers["kube-apiserver"], name)
     account = "/api/v1/namespaces/default/serviceaccounts/default"  # before it is there, pods are refused
     wait_for("ServiceAccount default/default", lambda: "" if api.find(account) else "not created yet", 30)
 

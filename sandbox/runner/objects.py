@@ -123,14 +123,8 @@ def node_object(described: Mapping[str, Any], kubelet_port: int) -> dict[str, An
 def write_service_account(api: Api, pki: Path, folder: Path) -> None:
     """Write the files that a kubelet would mount for the sealed-secrets controller (0700)."""
     folder.mkdir(mode=0o700, exist_ok=True)
-    request = {
-        "apiVersion": "authentication.k8s.io/v1",
-        "kind": "TokenRequest",
-        "spec": {"expirationSeconds": 365 * 86400},
-    }
-    token = api.post("/api/v1/namespaces/kube-system/serviceaccounts/sealed-secrets-controller/token", request)
     for name, content in (
-        ("token", token["status"]["token"]),
+        ("token", api.token("kube-system", "sealed-secrets-controller", 365 * 86400)),
         ("ca.crt", (pki / "ca.crt").read_text()),
         ("namespace", "kube-system"),
     ):

@@ -15,7 +15,7 @@ import shutil
 import signal
 from pathlib import Path
 
-from sandbox.runner import processes
+from sandbox.runner import accounts, processes
 from sandbox.runner.binaries import Binaries
 from sandbox.runner.programs import HERE
 from sandbox.runner.state import State
@@ -24,7 +24,8 @@ from sandbox.runner.state import State
 def key(state: State, profile: str, binaries: Binaries) -> str:
     """Return a hash of everything that decides what a fresh cluster holds."""
     digest = hashlib.sha256()
-    files = [*sorted((HERE / "manifests").glob("*.yaml")), HERE / "profiles" / f"{profile}.yaml", state.pki / "ca.crt"]
+    manifests = [*sorted((HERE / "manifests").glob("*.yaml")), *accounts.manifests()]
+    files = [*manifests, HERE / "profiles" / f"{profile}.yaml", state.pki / "ca.crt"]
     for content in (*(path.read_bytes() for path in files), repr(sorted(binaries.assets.items())).encode()):
         digest.update(len(content).to_bytes(8, "big") + content)
     return digest.hexdigest()[:16]

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
+import yaml
 
 from sandbox.faultrunner import chaos, kills, page, trouble
 from sandbox.faultrunner.playing import Played
@@ -81,12 +82,16 @@ def ask(url: str, method: str = "GET", path: str = "/api/v1/nodes", body: bytes 
         connection.close()
 
 
-def test_what_no_rule_hits_passes(server: int, keys: Path) -> None:
+def test_what_no_rule_hits_passes(server: int, keys: Path, tmp_path: Path) -> None:
     with proxy(server, keys) as between:
         assert ask(between.url, "PATCH", "/x?y=1", b"{}")[:2] == (200, BODY)
         assert (between.seen, Handler.asked) == (["PATCH /x?y=1"], ["/x?y=1"])
         assert between.sent[0].endswith(b"\r\n\r\n{}") or between.sent[0].endswith(b"{}")
-    assert between.url in kubeconfig(between.url)
+    known = tmp_path / "kubeconfig"
+    known.write_text("{clusters: [{name: x, cluster: {server: https://far}}], users: [{name: y, user: {token: t}}]}")
+    through = yaml.safe_load(kubeconfig(between.url, str(known)))
+    assert through["clusters"] == [{"name": "x", "cluster": {"server": between.url}}]
+    assert through["users"] == [{"name": "y", "user": {"token": "t"}}]
 
 
 def test_a_refusal_never_reaches_the_server(server: int, keys: Path) -> None:

@@ -27,6 +27,7 @@ from sandbox.faultrunner import page, record
 ROOT = Path(__file__).parents[2]
 FOUND = ROOT / "tests" / "corpus" / "found"
 ENOUGH = 100_000
+RECORDED = ("nightly", "guided", "share")
 INPUTS = re.compile(r"(\d+) passing, (\d+) failing, and \d+ invalid test cases")
 PROPERTY = re.compile(r"^(tests/\S+\.py::\S+):$", re.MULTILINE)
 EXAMPLE = re.compile(r"(?:Failing test case|Falsifying example):")
@@ -77,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.write_docs and not options.files:
         case = {"inputs": tally.inputs, "properties": tally.properties, "failed": tally.failed}
         seconds, result = round(time.monotonic() - began), "failed" if tally.code or few else "passed"
-        record.write("fuzz", {name: {"result": result, **case, "seconds": seconds}}, ("nightly", "share"))
+        record.write("fuzz", {name: {"result": result, **case, "seconds": seconds}}, RECORDED)
         page.write()
     sys.stdout.write(f"{tally.inputs} inputs, {tally.properties} properties, {tally.failed} failed\n")
     return tally.code or (1 if few or not tally.properties else 0)

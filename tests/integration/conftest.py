@@ -27,6 +27,13 @@ WORKER = os.environ.get("PYTEST_XDIST_WORKER", "main")
 STATES = Path(os.environ.get("SANDBOX_TEST_STATE") or ROOT / ".cache" / "sandbox-tests") / WORKER
 RECAP = re.compile(r"^\S+ +: ok=(\d+) +changed=(\d+) +unreachable=(\d+) +failed=(\d+)", re.MULTILINE)
 INVENTORY = ROOT / "inventories" / "sandbox"
+ACCOUNTS = {
+    "preflight": ("preflight",),
+    "drift": ("drift", "plan", "verify"),
+    "operations": ("upgrade", "rollback", "rotate_secrets", "remove", "repository"),
+}
+"""The service account of docs/rbac that a playbook plays as; the others play as ``site``."""
+
 START_SECONDS = 3600
 PLAY_SECONDS = 300
 
@@ -62,6 +69,11 @@ class Played:
         return set(re.findall(r"× ([a-z0-9]+(?:-[a-z0-9]+)+): ", self.text))
 
 
+def account_of(playbook: str) -> str:
+    """The service account that a playbook plays as."""
+    return next((name for name, playbooks in ACCOUNTS.items() if Path(playbook).stem in playbooks), "site")
+
+
 @dataclass
 class Sandbox:
     """A running sandbox and how to play against it."""
@@ -94,6 +106,10 @@ class Sandbox:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
+    def kubectl(self, *arguments: str, stdin: str = "") -> str:
+        """Run kubectl as administrator."""
+        return self.run("kubectl", "--kubeconfig", self.state["kubeconfig"], *arguments, stdin=stdin)
+
     @property
     def head(self) -> str:
         """The commit that the branch is at."""
@@ -107,7 +123,8 @@ class Sandbox:
         cwd: Path = ROOT,
         **environment: str,
     ) -> Played:
-        """Run a playbook, with the sandbox's inventory unless another one is given."""
+        """Run a playbook as its service account, with the sandbox's inventory unless another one is given."""
+        environment = {"SANDBOX_ACCOUNT": account_of(playbook), **environment}
         command = [str(Path(sys.executable).parent / "ansible-playbook"), playbook]
         command += ["--inventory", str(inventory), *arguments]
         done = subprocess.run(

@@ -10,6 +10,7 @@ tests/docs/test_commands.py still checks that it names what exists.
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from tests.docs.commands import PAGES, ROOT, Command, in_blocks
-from tests.integration.conftest import Sandbox
+from tests.integration.conftest import Sandbox, account_of
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.slow]
 
@@ -75,7 +76,11 @@ class Reader:
         cache = Path.home() / ".cache" / "inferops-vllm" / "sandbox"
         tools = sorted({str(Path(program).parent) for program in self.sandbox.state["binaries"].values()})
         path = ":".join([str(BIN), *tools, "/usr/local/bin", "/usr/bin", "/bin"])
-        environment = self.sandbox.surroundings({"PATH": path, "SANDBOX_CACHE": str(cache)})
+        playbook = re.search(r"playbooks/(\w+)\.yml", text)
+        account = account_of(playbook[1] if playbook else "site")
+        kubeconfig = self.sandbox.state["kubeconfig"]  # the reader's own kubectl; plays have the inventory's
+        own = {"PATH": path, "SANDBOX_CACHE": str(cache), "SANDBOX_ACCOUNT": account, "KUBECONFIG": kubeconfig}
+        environment = self.sandbox.surroundings(own)
         environment["ANSIBLE_CONFIG"] = str(self.checkout / "ansible.cfg")
         for name in ("MAKEFLAGS", "MAKEOVERRIDES", "MFLAGS"):  # what the make that runs this test was told
             environment.pop(name, None)

@@ -94,7 +94,7 @@ def private_data(folder: Path, sandbox: Sandbox) -> Path:
     (folder / "inventory" / "hosts.yml").write_text(yaml.safe_dump(hosts))
     kubeconfig = folder / "env" / "tmp_kubeconfig"
     kubeconfig.parent.mkdir()
-    shutil.copy(state["kubeconfig"], kubeconfig)
+    shutil.copy(state["accounts"]["site"], kubeconfig)
     kubeconfig.chmod(0o600)
     environment = {
         **SECRETS,

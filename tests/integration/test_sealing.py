@@ -15,14 +15,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import yaml
 from ansible_collections.inferops.vllm.plugins.action import seal_secret
 from ansible_collections.inferops.vllm.plugins.module_utils.cluster import path_of
 from ansible_collections.inferops.vllm.plugins.module_utils.sealing.manifest import SealedFile, manifest_of, parse
 from ansible_collections.inferops.vllm.plugins.module_utils.sealing.source import ACTIVE_KEYS
 from ansible_collections.inferops.vllm.plugins.module_utils.sealing.status import findings_of
 
-from tests.integration.conftest import Sandbox
-from tests.integration.test_rbac import kubectl
+from tests.integration.conftest import ROOT, Sandbox
 
 pytestmark = pytest.mark.sandbox
 
@@ -43,18 +43,28 @@ def sandbox(sandbox_of: Callable[[str], Sandbox]) -> Sandbox:
     return sandbox_of("bare_metal")
 
 
+def grant(sandbox: Sandbox, namespace: str) -> None:
+    """Let the service account do there what it may do in the models' namespace."""
+    for document in yaml.safe_load_all((ROOT / "docs" / "rbac" / "site.yaml").read_text("utf-8")):
+        metadata = document["metadata"]
+        if metadata.get("namespace") == "vllm":
+            moved = {**document, "metadata": {**metadata, "namespace": namespace}}
+            sandbox.kubectl("apply", "-f", "-", stdin=json.dumps(moved))
+
+
 @pytest.fixture(scope="module")
 def namespace(sandbox: Sandbox) -> Iterator[str]:
     for name in ("sealing", "sealing-elsewhere"):
-        kubectl(sandbox, "create", "namespace", name)
+        sandbox.kubectl("create", "namespace", name)
+        grant(sandbox, name)
     yield "sealing"
     for name in ("sealing", "sealing-elsewhere"):
-        kubectl(sandbox, "delete", "namespace", name, "--wait=false")
+        sandbox.kubectl("delete", "namespace", name, "--wait=false")
 
 
 def seal(sandbox: Sandbox, *secrets: dict[str, Any], **options: Any) -> dict[str, Any]:
     """The module as Ansible calls it, with the sandbox's own certificate."""
-    given = {"kubeconfig": sandbox.state["kubeconfig"], "secrets": list(secrets), "existing": {}, **options}
+    given = {"kubeconfig": sandbox.state["accounts"]["site"], "secrets": list(secrets), "existing": {}, **options}
     task = SimpleNamespace(args=given, check_mode=False, diff=False, async_val=0)
     connection = SimpleNamespace(_shell=SimpleNamespace(tmpdir="unused"))
     action = seal_secret.ActionModule(task, connection, SimpleNamespace(), None, None, None)

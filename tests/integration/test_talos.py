@@ -20,7 +20,7 @@ import yaml
 from ansible_collections.inferops.vllm.plugins.module_utils.cluster import path_of
 from ansible_collections.inferops.vllm.plugins.module_utils.talos.schematic import schematic_id
 
-from tests.integration.conftest import Played, Sandbox
+from tests.integration.conftest import ROOT, Played, Sandbox
 from tests.integration.test_app_of_apps import cloned, push
 
 pytestmark = pytest.mark.sandbox
@@ -76,6 +76,7 @@ TAINT = {"key": "node-role.kubernetes.io/gpu", "effect": "NoSchedule"}
 @pytest.fixture(scope="module")
 def sandbox(fresh: Callable[[str], Sandbox], tmp_path_factory: pytest.TempPathFactory) -> Sandbox:
     known = fresh("bare_metal")
+    known.kubectl("apply", "-f", str(ROOT / "docs" / "rbac" / "nodes.yaml"))
     clone = cloned(known, tmp_path_factory.mktemp("town") / "clone")
     for name, text in (("Chart.yaml", CHART), ("values.yaml", "{}\n"), ("templates/plugin.yaml", DAEMONSET)):
         place = clone / "stand-ins" / "device-plugin" / name

@@ -108,7 +108,7 @@ def traces(
     arguments = ("-vvv", "-e", f"@{vault}", "-e", f"vllm_report_directory={kept / 'report'}")
     port, pki = sandbox.state["ports"]["kube-apiserver"], sandbox.root / "pki"
     with process_samples(marker) as samples, proxy(port, pki) as server:
-        (given / "kubeconfig").write_text(kubeconfig(server.url))
+        (given / "kubeconfig").write_text(kubeconfig(server.url, sandbox.state["accounts"]["site"]))
         through = ("-e", f"vllm_kubeconfig={given / 'kubeconfig'}")
         first = sandbox.play(*arguments, *through, "--diff", **environment)
         second = artefacts(sandbox, kept / "runner", [*arguments, "--diff", "--check"], environment)

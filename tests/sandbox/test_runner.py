@@ -52,7 +52,8 @@ def test_where_the_state_lies(tmp_path, monkeypatch):
 
 def test_a_kubeconfig_needs_no_other_file_and_is_private(tmp_path):
     pki.create(tmp_path / "pki")
-    api.write_kubeconfig(tmp_path / "k", 6443, tmp_path / "pki", "admin", "sandbox-x")
+    user = api.certificate_user(tmp_path / "pki", "admin")
+    api.write_kubeconfig(tmp_path / "k", 6443, tmp_path / "pki", "sandbox-x", user)
     assert (tmp_path / "k").stat().st_mode & 0o777 == 0o600
     document = yaml.safe_load((tmp_path / "k").read_text())
     assert document["current-context"] == "sandbox-x"

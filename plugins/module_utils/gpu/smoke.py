@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeAlias
 
@@ -299,11 +298,14 @@ def _remove_leftover(cluster: ApiClient, request: SmokeRequest, clock: Clock) ->
 
 
 def _clean(cluster: ApiClient, request: SmokeRequest) -> Finding | None:
+    said = ""
     for _unused in range(3):
-        with suppress(ApiError):
+        try:
             cluster.delete(request.path, gracePeriodSeconds=0)
             return None
-    return finding("gpu-smoke-left-behind", request.subject, "could not be deleted")
+        except ApiError as error:
+            said = error.message
+    return finding("gpu-smoke-left-behind", request.subject, f"could not be deleted: {said}")
 
 
 def _follow(

@@ -159,7 +159,7 @@ def _decoded(text: str) -> str:
 
 def _said(answer: str | Exception) -> str:
     if isinstance(answer, ApiError):
-        return f"{answer.status} {answer.reason}".strip()
+        return f"{answer.status} {answer.reason} {answer.right}".strip()
     return str(answer)[:200] if isinstance(answer, Exception) else "an answer without a certificate"
 
 

@@ -23,7 +23,7 @@ from tests.unit.sealing.fakes import FakeCluster, Pair
 PROXY = "/api/v1/namespaces/kube-system/services/{}/proxy/v1/cert.pem"
 PODS = "/api/v1/namespaces/kube-system/pods"
 SECRETS = "/api/v1/namespaces/kube-system/secrets"
-FORBIDDEN = ApiError(403, "Forbidden", "no", "x")
+FORBIDDEN = ApiError(403, "Forbidden", 'User "x" cannot get resource "services/proxy" in API group ""', "x")
 
 
 def refused(certificate: str) -> str:
@@ -133,7 +133,7 @@ def test_every_attempt_is_listed_when_all_fail() -> None:
         source.fetch(cluster)
     (found,) = caught.value.findings
     assert found.code == "sealing-certificate-unreachable"
-    assert found.message.count("403 Forbidden") == 8
+    assert found.message.count('403 Forbidden (needs get on "services/proxy")') == 8
     assert "an answer without a certificate" in found.message
     nothing = FakeCluster({PODS: [], SECRETS: []})
     with pytest.raises(Refusal, match=r"no running pod.*no key is labelled active"):
