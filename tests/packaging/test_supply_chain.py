@@ -12,6 +12,7 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+import yaml
 from packaging.requirements import Requirement
 from packaging.version import Version
 
@@ -114,3 +115,11 @@ def test_the_audit_says_what_it_found(
     if stdout == json.dumps(REPORT):
         assert "bad 2.0: PYSEC-1, mended in 2.1" in printed.out
         assert "worse 3.0: PYSEC-2, mended in no version yet" in printed.out
+
+
+def test_the_execution_environment_names_exact_versions() -> None:
+    page = yaml.safe_load((ROOT / "execution-environment.yml").read_text("utf-8"))
+    image = page["images"]["base_image"]["name"]
+    assert re.fullmatch(r"\S+:\d+\.\d+\.\d+-\S+@sha256:[0-9a-f]{64}", image), image
+    ours = [page["dependencies"][name]["package_pip"] for name in ("ansible_core", "ansible_runner")]
+    assert [name for name in ours if "==" not in name] == []
