@@ -24,7 +24,7 @@ import yaml
 
 from sandbox.faultrunner import kills, page, record, trouble
 from sandbox.faultrunner.cli import converge
-from sandbox.faultrunner.playing import ROOT, Played, changed_models, play
+from sandbox.faultrunner.playing import PATIENT, ROOT, Played, changed_models, play
 from sandbox.faultrunner.steps import Site
 from sandbox.runner import lifecycle
 from sandbox.runner.errors import SandboxError
@@ -32,9 +32,6 @@ from sandbox.runner.state import locate
 
 AGED = 120.0
 """Seconds by which leftovers are made older: the next run takes only what has been idle for a minute."""
-
-PATIENT = {"vllm_timeouts": {"smoke": 90, "sync": 180, "load": 180, "answer": 30}}
-"""Budgets of what must end verified, on a machine that does other things, too."""
 
 LENGTHS = (256, 320, 384, 448)
 """Context lengths that the trials change to in turn, so that each has something to commit and to sync."""

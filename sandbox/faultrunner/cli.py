@@ -17,7 +17,7 @@ from sandbox.faultrunner import page, record
 from sandbox.faultrunner.catalogue import CatalogueError, Fault, Meanwhile, read_all
 from sandbox.faultrunner.git_steps import ours
 from sandbox.faultrunner.judge import Case, complaints
-from sandbox.faultrunner.playing import ROOT, Played, changed_models, play
+from sandbox.faultrunner.playing import PATIENT, ROOT, Played, changed_models, play
 from sandbox.faultrunner.steps import Site, Undo
 from sandbox.runner import lifecycle
 from sandbox.runner.errors import SandboxError
@@ -120,10 +120,10 @@ def sandbox(state: State, options: argparse.Namespace) -> Iterator[Site]:
 
 def converge(site: Site) -> Played:
     """A run without any fault; where a fault has left something behind, once more on an empty cluster."""
-    played = play(site, {}, {})
+    played = play(site, PATIENT, {})
     if played.code:
         lifecycle.reset(site.state, site.known["profile"])
-        played = play(site, {}, {})
+        played = play(site, PATIENT, {})
     if played.code:
         raise SandboxError(f"the site does not converge without a fault:\n{played.text}")
     return played
@@ -151,7 +151,7 @@ def examine(site: Site, fault: Fault, *, converges: bool) -> Verdict:
         mend(site, fault, undo)
     converged = None
     if converges or wrong:
-        after = play(site, {}, {})
+        after = play(site, PATIENT, {})
         converged = after.code == 0
         if not converged:
             wrong.append(f"after mending: {after.fatal or after.text[-600:]}")

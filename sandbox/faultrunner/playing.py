@@ -28,6 +28,9 @@ GOOD_STEP = re.compile(r"^\s+[√*] \S+: .*\([0-9.]+ s\)$")
 SHORT = {"smoke": 20, "sync": 20, "load": 90, "answer": 10}
 """Budgets of the gates in seconds: what is broken for good is to be said at once, not when they are over."""
 
+PATIENT = {"vllm_timeouts": {"smoke": 90, "sync": 180, "load": 180, "answer": 30}}
+"""Budgets of what must end verified, on a machine that does other things, too."""
+
 
 @dataclass(frozen=True)
 class Played:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import subprocess
@@ -275,7 +276,15 @@ def file(site: Site, wish: Mapping[str, str]) -> Undo:
 
 
 def certificate(site: Site, wish: Mapping[str, Any]) -> Undo:
-    """Write a self-signed sealing certificate to ``$work/<file>``, valid for ``days`` (negative: expired)."""
+    """Write a sealing certificate to ``$work/<file>``: the cluster's own, or one that is valid for ``days``.
+
+    The latter is self-signed; with negative days it has expired.
+    """
+    path = site.work / wish["file"]
+    if "days" not in wish:
+        own = json.loads((site.state.pki / "sealing-key.json").read_text("utf-8"))
+        path.write_bytes(base64.b64decode(own["data"]["tls.crt"]))
+        return lambda: path.unlink(missing_ok=True)
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     name = x509.Name([])
     end = datetime.now(UTC) + timedelta(days=wish["days"])
@@ -289,7 +298,6 @@ def certificate(site: Site, wish: Mapping[str, Any]) -> Undo:
         .not_valid_after(end)
         .sign(key, hashes.SHA256())
     )
-    path = site.work / wish["file"]
     path.write_bytes(made.public_bytes(serialization.Encoding.PEM))
     return lambda: path.unlink(missing_ok=True)
 

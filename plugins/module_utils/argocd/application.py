@@ -9,7 +9,9 @@ object.
 
 from __future__ import annotations
 
+import http.client
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -112,18 +114,38 @@ def ensure(cluster: Writer, request: Request, *, check: bool, wait: Waiter) -> O
     """Bring the step about. Raises :class:`Refusal`; with ``check`` nothing is written and nothing waited for."""
     raise_if_fatal(check_request(request))
     outcome = Outcome()
-    if request.direct:
-        _apply(cluster, request, outcome, check=check)
-    else:
-        outcome.argocd_version = objects.minimum_version(_features(cluster))
-        _follow_parent(request, outcome, wait, check=check)
-        _compare(cluster, request, outcome, check=check)
+    with _in_namespace(cluster, request.namespace):
+        if request.direct:
+            _apply(cluster, request, outcome, check=check)
+        else:
+            outcome.argocd_version = objects.minimum_version(_features(cluster))
+            _follow_parent(request, outcome, wait, check=check)
+            _compare(cluster, request, outcome, check=check)
     if request.wait and request.application and not check:
         _reach(request, outcome, wait)
     if not check:
         outcome.findings.extend(_required(cluster, request))
     raise_if_fatal(outcome.findings)
     return outcome
+
+
+@contextmanager
+def _in_namespace(cluster: Writer, name: str) -> Iterator[None]:
+    """Rights are granted in a namespace, so whoever has them in another one is refused before it is looked for."""
+    try:
+        yield
+    except ApiError as error:
+        if error.status == http.client.FORBIDDEN and not _namespace_exists(cluster, name):
+            raise refuse("argocd-namespace-missing", f"Namespace/{name}", f'namespaces "{name}" not found') from None
+        raise
+
+
+def _namespace_exists(cluster: Writer, name: str) -> bool:
+    """Whether it does; who may not list namespaces is told about the right that was asked for first."""
+    try:
+        return any(cluster.items(path_of("Namespace"), fieldSelector=f"metadata.name={name}"))
+    except ApiError:
+        return True
 
 
 def _features(cluster: Writer) -> frozenset[str]:

@@ -51,15 +51,16 @@ class Evidence:
         return self.objects.get(kind, [])
 
     def events_of(self, item: Mapping[str, Any]) -> list[JSON]:
-        """Events about one object, the newest last."""
-        name, kind = item["metadata"]["name"], item.get("kind")
-        about = [
-            event
-            for event in self.of("Event")
-            if (event.get("involvedObject") or {}).get("name") == name
-            and (kind is None or event["involvedObject"].get("kind") == kind)
-        ]
+        """Events about one object, the newest last; not those about an earlier object of the same name."""
+        known = {"name": item["metadata"]["name"], "kind": item.get("kind"), "uid": item["metadata"].get("uid")}
+        about = [event for event in self.of("Event") if _is_about(event.get("involvedObject") or {}, known)]
         return sorted(about, key=lambda event: str(event.get("lastTimestamp") or event.get("eventTime") or ""))
+
+
+def _is_about(involved: Mapping[str, Any], known: Mapping[str, Any]) -> bool:
+    """Whether everything that both say about an object agrees; the name they must both say."""
+    agree = all(involved[key] == known[key] for key in known if known[key] and involved.get(key))
+    return agree and involved.get("name") == known["name"]
 
 
 def collect_evidence(cluster: Reader, app: JSON) -> Evidence:

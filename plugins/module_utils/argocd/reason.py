@@ -282,7 +282,7 @@ def _from_claims(evidence: Evidence) -> Iterator[Reason]:
             continue
         for event in reversed(evidence.events_of(claim)):
             message = _clean(event.get("message", ""))
-            if event.get("reason") in ("ProvisioningFailed", "FailedBinding"):
+            if event.get("reason") in ("ProvisioningFailed", "FailedBinding", "ExternalProvisioning"):
                 yield Reason(finding("argocd-volume-pending", _claim(claim), message), True, settle=60)
                 break
 

@@ -130,7 +130,7 @@ class Prober:
         if not models:
             proof.findings.append(finding("serving-no-models", "vllm_models", "there is no model to verify"))
             return proof
-        with Connections(self._connect) as self._kept:
+        with Connections(self._connect, self._clock) as self._kept:
             self._prove(models, budget, open_endpoints, proof)
         self._kept = None
         return proof

@@ -161,6 +161,30 @@ def test_no_argo_cd() -> None:
     assert codes(caught) == ["argocd-not-installed"]
 
 
+ARGOCD = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "argocd"}}
+FORBIDDEN = ApiError(403, "Forbidden", "cannot get resource", "GET x")
+
+
+@pytest.mark.parametrize(
+    ("namespaces", "code"),
+    [
+        ([], "argocd-namespace-missing"),
+        ([ARGOCD], "cluster-forbidden"),
+        (ApiError(403, "Forbidden", "cannot list namespaces", "x"), "cluster-forbidden"),
+    ],
+    ids=["it does not exist", "it does", "nobody may know"],
+)
+def test_a_refusal_in_a_namespace_that_is_not_there_is_about_the_namespace(namespaces: Any, code: str) -> None:
+    cluster = FakeCluster(crd())
+    cluster.errors = [FORBIDDEN]
+    cluster.lists[path_of("Namespace")] = namespaces
+    with pytest.raises((Refusal, ApiError)) as caught:
+        ensure(cluster, DIRECT, check=True, wait=Waits(cluster))
+    found = caught.value.findings[0] if isinstance(caught.value, Refusal) else caught.value.finding()
+    assert found.code == code
+    assert cluster.writes == []
+
+
 def test_what_an_app_of_apps_manages_is_not_fought_over() -> None:
     cluster = FakeCluster(
         crd(),

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from ansible_collections.inferops.vllm.plugins.module_utils.serving.connections import Connections
+from ansible_collections.inferops.vllm.plugins.module_utils.serving.connections import IDLE_SECONDS, Connections
 from ansible_collections.inferops.vllm.plugins.module_utils.serving.prober import Prober, Services
 
 from tests.unit.serving.fakes import CHAT, KEY, MODELS, connection, engine, router, serving
@@ -67,6 +67,19 @@ def test_a_connection_that_was_cut_meanwhile_is_replaced_once() -> None:
         dialled.live[0].sock.close()
         assert kept.use("router", models_of) == 200
     assert dialled.opened == ["router"] * 2
+
+
+def test_a_connection_that_was_idle_is_not_used_again() -> None:
+    """The server may have closed it, and a port-forward would not tell."""
+    now = [0.0]
+    with (
+        serving(router(MODELS), keep=True) as port,
+        Connections(dialled := Dialled(router=port), clock=lambda: now[0]) as kept,
+    ):
+        for now[0] in (0.0, IDLE_SECONDS, 2 * IDLE_SECONDS, 3.1 * IDLE_SECONDS):
+            assert kept.use("router", models_of) == 200
+        assert dialled.opened == ["router"] * 2
+        assert dialled.live[0].sock is None
 
 
 def test_a_timeout_is_not_tried_again() -> None:
