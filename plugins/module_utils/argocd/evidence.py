@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import http.client
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -36,8 +37,8 @@ class Reader(Protocol):
 class Evidence:
     """One Application, its project, and the objects of its namespace that belong to it.
 
-    ``logs`` maps a pod's name to the end of the log that says why it is not ready; ``gaps`` says what could not be
-    read.
+    ``logs`` maps a pod's name to the end of the log that says why it is not ready; ``gaps`` names what may not be read
+    (403), with the right that is missing.
     """
 
     application: JSON
@@ -66,7 +67,7 @@ def _is_about(involved: Mapping[str, Any], known: Mapping[str, Any]) -> bool:
 def collect_evidence(cluster: Reader, app: JSON) -> Evidence:
     """Read the project, six lists of the destination namespace and a few log tails.
 
-    What may not be read (403) or is not installed (404) is a gap, not an error; a transient error is raised.
+    What may not be read is a gap, not an error; a kind that is not installed has no objects. Raises a transient error.
     """
     spec, metadata = app.get("spec", {}), app["metadata"]
     namespace = (spec.get("destination") or {}).get("namespace") or ""
@@ -74,8 +75,8 @@ def collect_evidence(cluster: Reader, app: JSON) -> Evidence:
     gaps: list[str] = []
     lists = {kind: _list(cluster, kind, namespace, gaps) for kind in LISTED} if namespace else {}
     objects = _of_application(app, lists)
-    logs = dict(_logs(cluster, namespace, objects.get("Pod", ())))
-    return Evidence(app, project, objects, logs, tuple(gaps))
+    logs = dict(_logs(cluster, namespace, objects.get("Pod", ()), gaps))
+    return Evidence(app, project, objects, logs, tuple(dict.fromkeys(gaps)))
 
 
 def _list(cluster: Reader, kind: str, namespace: str, gaps: list[str]) -> list[JSON]:
@@ -84,8 +85,13 @@ def _list(cluster: Reader, kind: str, namespace: str, gaps: list[str]) -> list[J
     except ApiError as error:
         if error.transient:
             raise
-        gaps.append(f"{kind}: {error.reason or error.status}")
+        _note(gaps, kind, error)
         return []
+
+
+def _note(gaps: list[str], what: str, error: ApiError) -> None:
+    if error.status == http.client.FORBIDDEN:
+        gaps.append(f"{what} {error.right}".strip())
 
 
 def _of_application(app: JSON, lists: Mapping[str, list[JSON]]) -> dict[str, list[JSON]]:
@@ -107,7 +113,7 @@ def _owned_by(items: Iterable[JSON], owners: Iterable[JSON]) -> list[JSON]:
     ]
 
 
-def _logs(cluster: Reader, namespace: str, pods: Iterable[JSON]) -> Iterator[tuple[str, str]]:
+def _logs(cluster: Reader, namespace: str, pods: Iterable[JSON], gaps: list[str]) -> Iterator[tuple[str, str]]:
     wanted = [(pod, status) for pod in pods for status in _unready(pod)][:MAX_LOGS]
     for pod, status in wanted:
         name = pod["metadata"]["name"]
@@ -115,8 +121,8 @@ def _logs(cluster: Reader, namespace: str, pods: Iterable[JSON]) -> Iterator[tup
         path = f"{path_of('Pod', namespace, name)}/log"
         try:
             yield name, cluster.text(path, container=status["name"], tailLines=LOG_LINES, **previous)
-        except ApiError:
-            continue
+        except ApiError as error:
+            _note(gaps, "logs", error)
 
 
 def _unready(pod: Mapping[str, Any]) -> list[Mapping[str, Any]]:

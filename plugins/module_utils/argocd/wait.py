@@ -9,7 +9,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from ..api_error import ApiError
@@ -130,6 +130,7 @@ class Wait:
         self._fresh = False
         self._problem: Finding | None = None
         self._suspect: tuple[object, float] | None = None
+        self._gaps: tuple[str, ...] = ()
         self._looked = float("-inf")
         self._pause = FIRST_POLL_SECONDS
 
@@ -235,11 +236,13 @@ class Wait:
         if self._suspect is None or self._suspect[0] != suspect:
             self._suspect = (suspect, now)
         if now - self._suspect[1] >= reason.settle:
-            raise Refusal([reason.finding])
+            raise Refusal([self._with_gaps(reason.finding)])
 
     def _reason(self, app: JSON) -> Reason | None:
         try:
-            return find_reason(collect_evidence(self.cluster, app))
+            evidence = collect_evidence(self.cluster, app)
+            self._gaps = evidence.gaps
+            return find_reason(evidence)
         except ApiError as error:
             self._tolerate(error)
             return None
@@ -250,10 +253,16 @@ class Wait:
             return self._problem or finding("argocd-api-unstable", self._subject, "it could not be read")
         known = self._reason(app)
         if known and not (verdict.phase is Phase.REFRESH and isinstance(verdict, Waiting)):
-            return known.finding
+            return self._with_gaps(known.finding)
         if refresh_pending(app):
             return finding("argocd-controller-silent", self._subject, "a requested refresh was not answered")
-        return finding(UNEXPLAINED[verdict.phase], self._subject, without_secrets(verdict.reason))
+        return self._with_gaps(finding(UNEXPLAINED[verdict.phase], self._subject, without_secrets(verdict.reason)))
+
+    def _with_gaps(self, found: Finding) -> Finding:
+        """The finding with what could not be read for it: the cause may be there."""
+        if not self._gaps:
+            return found
+        return replace(found, message=f"{found.message} (no right to read: {', '.join(self._gaps)})")
 
     def _tolerate(self, error: ApiError) -> None:
         if not error.transient:

@@ -70,9 +70,9 @@ def test_evidence_costs_few_requests() -> None:
 def test_what_may_not_be_read_is_a_gap() -> None:
     cluster, live = site({})
     cluster.lists[path_of("SealedSecret", "vllm")] = ApiError(404, "NotFound", "no such kind")
-    cluster.lists[path_of("Event", "vllm")] = ApiError(403, "", "no")
+    cluster.lists[path_of("Event", "vllm")] = ApiError(403, "Forbidden", 'User "x" cannot list resource "events" in')
     evidence = collect_evidence(cluster, live)
-    assert evidence.gaps == ("SealedSecret: NotFound", "Event: 403")
+    assert evidence.gaps == ('Event (needs list on "events")',)
 
 
 def test_a_transient_error_is_the_callers() -> None:

@@ -351,6 +351,14 @@ def test_health_that_nobody_explains_ends_with_its_budget() -> None:
     assert len(lines) == len(set(lines)) == 1 or len(lines) <= 3
 
 
+def test_what_may_not_be_read_is_said_where_nobody_explains() -> None:
+    cluster = degraded(deployment())
+    cluster.lists[path_of("Event", "vllm")] = ApiError(403, "Forbidden", 'User "x" cannot list resource "events" in')
+    found = refusal(cluster)
+    assert found.code == "argocd-health-timeout"
+    assert found.message.endswith('(no right to read: Event (needs list on "events"))')
+
+
 def test_a_reason_that_is_not_terminal_is_named_when_the_budget_ends() -> None:
     slow = {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded", "message": "has timed out"}
     assert refusal(degraded(deployment(slow))).code == "argocd-rollout-too-slow"
