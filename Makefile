@@ -60,7 +60,7 @@ lint: $(VENV)/.installed ## Run every static check
 .PHONY: faults
 faults: $(VENV)/.installed ## Break a converged site in every known way; each must be named, refused in time and mended
 	@$(SANDBOX) binaries
-	@$(BIN)/python -m sandbox.faultrunner --converge --write-docs $(ARGS)
+	@$(BIN)/python -m sandbox.faultrunner --reset --converge --write-docs $(ARGS)
 
 .PHONY: chaos
 chaos: $(VENV)/.installed ## Kill the play and spoil its surroundings; the next run must end verified
