@@ -35,6 +35,7 @@ INVENTORY = CACHE / "fleet"
 SANDBOX = ROOT / "inventories" / "sandbox" / "group_vars"
 RECAP = re.compile(r"^(\S+) +: ok=\d+ +changed=(\d+) +unreachable=(\d+) +failed=(\d+)", re.MULTILINE)
 OWN = {
+    "vllm_kubeconfig": "{{ sandbox.kubeconfig }}",  # one account of docs/rbac is for one namespace
     "vllm_namespace": "{{ inventory_hostname }}",
     "vllm_release": "vllm-{{ inventory_hostname }}",
     "vllm_gpu_nodes": ["gpu-{{ inventory_hostname }}"],
