@@ -20,9 +20,9 @@ from . import smi, symptoms
 from .cuda import Support, support
 from .nodes import GpuNode
 from .products import normalise
+from .trim import TEST_POD_LABELS
 from .versions import version
 
-LABELS = {"app.kubernetes.io/managed-by": "inferops-vllm", "app.kubernetes.io/component": "gpu-test"}
 PREFIX = "gpu-test"
 POLL_SECONDS = 1.0
 GRACE_SECONDS = 45.0
@@ -115,7 +115,7 @@ def manifest(request: SmokeRequest) -> dict[str, Any]:
     }
     if request.runtime_class:
         spec["runtimeClassName"] = request.runtime_class
-    metadata = {"name": request.name, "namespace": request.namespace, "labels": dict(LABELS)}
+    metadata = {"name": request.name, "namespace": request.namespace, "labels": dict(TEST_POD_LABELS)}
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
 
 
@@ -286,7 +286,7 @@ def _remove_leftover(cluster: ApiClient, request: SmokeRequest, clock: Clock) ->
     try:
         while (pod := cluster.find(request.path)) is not None:
             labels = (pod.get("metadata") or {}).get("labels") or {}
-            if not LABELS.items() <= labels.items():
+            if not TEST_POD_LABELS.items() <= labels.items():
                 return finding("gpu-smoke-name-taken", request.subject, "a pod of that name exists and is not ours")
             if clock.monotonic() >= deadline:
                 return finding("gpu-smoke-name-taken", request.subject, "the pod of an earlier run does not go away")

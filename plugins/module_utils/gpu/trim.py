@@ -13,6 +13,9 @@ Record = dict[str, Any]
 DROPPED_LABELS = ("feature.node.kubernetes.io/cpu-", "feature.node.kubernetes.io/kernel-", "beta.kubernetes.io/")
 """NFD writes a hundred of these on every node and no check reads them."""
 
+TEST_POD_LABELS = {"app.kubernetes.io/managed-by": "inferops-vllm", "app.kubernetes.io/component": "gpu-test"}
+"""Our own test pods. They end within seconds, and one that a killed run left behind goes before the next test."""
+
 POD_LABELS = ("model", "helm-release-name", "app.kubernetes.io/managed-by")
 FINISHED = ("Succeeded", "Failed")
 SECURITY = "pod-security.kubernetes.io/"
@@ -53,7 +56,7 @@ def _offered(resources: Mapping[str, Any]) -> Record:
 
 
 def pod(raw: Mapping[str, Any]) -> Record | None:
-    """A pod that holds or waits for an extended resource, or that a kubelet refused one; None for all others."""
+    """A pod that holds or waits for an extended resource, or that a kubelet refused one; else None."""
     spec, status = raw.get("spec") or {}, raw.get("status") or {}
     refused = str(status.get("reason") or "").startswith(("OutOf", "UnexpectedAdmissionError"))
     if status.get("phase") in FINISHED and not refused:
@@ -63,6 +66,8 @@ def pod(raw: Mapping[str, Any]) -> Record | None:
         return None
     metadata = raw["metadata"]
     labels = metadata.get("labels") or {}
+    if TEST_POD_LABELS.items() <= labels.items():
+        return None
     return {
         "namespace": metadata.get("namespace", ""),
         "name": metadata["name"],

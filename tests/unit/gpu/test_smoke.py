@@ -15,7 +15,6 @@ from ansible_collections.inferops.vllm.plugins.module_utils.findings import Seve
 from ansible_collections.inferops.vllm.plugins.module_utils.gpu.capacity import capacity
 from ansible_collections.inferops.vllm.plugins.module_utils.gpu.smoke import (
     GRACE_SECONDS,
-    LABELS,
     Done,
     Failed,
     SmokeRequest,
@@ -24,6 +23,7 @@ from ansible_collections.inferops.vllm.plugins.module_utils.gpu.smoke import (
     observe,
     run_smoke,
 )
+from ansible_collections.inferops.vllm.plugins.module_utils.gpu.trim import TEST_POD_LABELS
 
 from tests.unit.gpu import corpus
 from tests.unit.gpu.fake import PODS, FakeClock, FakeCluster, forbidden
@@ -329,7 +329,9 @@ def test_kept_on_failure_only() -> None:
 
 
 def test_leftover_of_an_earlier_run_is_removed() -> None:
-    cluster = FakeCluster(objects={POD: {"metadata": {"labels": dict(LABELS)}, "status": {"phase": "Running"}}})
+    cluster = FakeCluster(
+        objects={POD: {"metadata": {"labels": dict(TEST_POD_LABELS)}, "status": {"phase": "Running"}}}
+    )
     done = pod("Succeeded", **terminated(0))
     cluster.life, cluster.log = (
         (lambda held: held if "spec" not in held else {**held, "status": done["status"]}),
@@ -348,7 +350,7 @@ def test_foreign_pod_is_left_alone() -> None:
 
 
 def test_leftover_that_does_not_go_away() -> None:
-    cluster = FakeCluster(objects={POD: {"metadata": {"labels": dict(LABELS)}}})
+    cluster = FakeCluster(objects={POD: {"metadata": {"labels": dict(TEST_POD_LABELS)}}})
     held = cluster.objects[POD]
     cluster.delete = lambda path, **query: cluster.objects.update({POD: held})  # type: ignore[method-assign]
     outcome, clock, _ = run(cluster)

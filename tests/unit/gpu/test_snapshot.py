@@ -118,6 +118,16 @@ def test_requests_follow_the_scheduler() -> None:
     assert trim.extended_requests(odd) == {}
 
 
+def test_our_own_test_pod_holds_no_gpu() -> None:
+    """One that a killed run left behind must not stop the next run: that deletes it before it tests."""
+    left = raw.pod("gpu-test-vllm")
+    left["metadata"]["labels"] = dict(trim.TEST_POD_LABELS)
+    assert trim.pod(left) is None
+    somebody_elses = {**trim.TEST_POD_LABELS, "app.kubernetes.io/managed-by": "Helm"}
+    left["metadata"]["labels"] = somebody_elses
+    assert trim.pod(left) is not None
+
+
 def test_pod_that_a_kubelet_refused_is_kept() -> None:
     kept = trim.pod(raw.pod(phase="Failed", reason="OutOfnvidia.com/gpu"))
     assert kept is not None and kept["reason"] == "OutOfnvidia.com/gpu"
