@@ -103,6 +103,8 @@ def start(state: State, profile: str, known: dict[str, Any]) -> str:
     empty = not (state.root / "etcd" / "member").exists()
     fresh = empty and not snapshot.restore(state, copy)
     bring_up(Context(state, numbers, binaries), profile, name)
+    if empty:
+        objects.await_base_pods(Api(numbers["kube-apiserver"], state.pki))
     if fresh:
         snapshot.save(state, copy)
     state.write({**content, "complete": True})

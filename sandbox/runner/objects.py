@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -26,6 +27,7 @@ MANIFESTS = HERE / "manifests"
 CRD_PATH = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 KINDS = ("kwok-crds", "sealed-secrets-crds", "argocd-crds")
 VERSIONS = {"SEALED_SECRETS_VERSION": programs.SEALED_SECRETS, "ARGOCD_VERSION": programs.ARGOCD}
+MISSED_SECONDS, POD_BUDGET = 5.0, 30.0
 LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
 
 
@@ -118,6 +120,26 @@ def node_object(described: Mapping[str, Any], kubelet_port: int) -> dict[str, An
             "nodeInfo": {"architecture": "amd64", "operatingSystem": "linux", **none, **described["nodeInfo"]},
         },
     }
+
+
+def await_base_pods(api: Api) -> None:
+    """Wait until the pods of an empty cluster run.
+
+    kwok never starts a pod that was bound before kwok watched: such a one is deleted, and its owner makes another.
+    """
+    patience = time.monotonic() + MISSED_SECONDS
+
+    def check() -> str:
+        nonlocal patience
+        pods = (api.find("/api/v1/pods") or {}).get("items", [])
+        late = [pod["metadata"] for pod in pods if pod["status"].get("phase") != "Running"]
+        if late and time.monotonic() > patience:
+            patience += MISSED_SECONDS
+            for pod in late:
+                api.delete(f"/api/v1/namespaces/{pod['namespace']}/pods/{pod['name']}?gracePeriodSeconds=0")
+        return f"not running: {', '.join(pod['name'] for pod in late)}" if late else "" if pods else "none was made yet"
+
+    wait_for("the pods of an empty cluster", check, POD_BUDGET)
 
 
 def write_service_account(api: Api, pki: Path, folder: Path) -> None:

@@ -158,7 +158,8 @@ def artefacts(sandbox: Sandbox, folder: Path, arguments: list[str], environment:
         env=sandbox.surroundings({**environment, "PATH": f"{programs}:{os.environ['PATH']}"}),
         capture_output=True,
     )
-    assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
+    said = [line for line in done.stdout.decode(errors="replace").splitlines() if "× " in line]
+    assert done.returncode == 0, "\n".join(said) or done.stderr.decode(errors="replace")[-3000:]
     return done.stdout + done.stderr
 
 

@@ -180,6 +180,30 @@ def test_the_saved_sealing_key_is_private_and_goes_back(tmp_path):
     assert "uid" not in Api.created["metadata"]
 
 
+class PodsOf:
+    """An API server whose only pod starts late, or never until it was made anew."""
+
+    def __init__(self, missed: bool) -> None:
+        self.missed, self.asked, self.deleted = missed, 0, []
+
+    def find(self, _path):
+        self.asked += 1
+        started = bool(self.deleted) if self.missed else self.asked > 3
+        metadata = {"namespace": "kube-system", "name": "controller-x"}
+        return {"items": [{"metadata": metadata, "status": {"phase": "Running" if started else "Pending"}}]}
+
+    def delete(self, path):
+        self.deleted.append(path)
+
+
+@pytest.mark.parametrize("missed", [False, True])
+def test_a_pod_that_kwok_missed_is_made_anew(monkeypatch, missed):
+    monkeypatch.setattr(objects, "MISSED_SECONDS", 0.3)
+    api = PodsOf(missed)
+    objects.await_base_pods(api)
+    assert api.deleted == ["/api/v1/namespaces/kube-system/pods/controller-x?gracePeriodSeconds=0"] * missed
+
+
 def test_the_processes_get_no_credential_of_the_caller():
     assert not {"KUBECONFIG", "AWS_SECRET_ACCESS_KEY", "HF_TOKEN", "HTTP_PROXY"} & set(lifecycle.PASSED_ON)
 
