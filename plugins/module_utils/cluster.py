@@ -111,7 +111,10 @@ class Cluster:
         """
         if MISSING_LIBRARY:
             raise refuse("options-invalid", "python library kubernetes", MISSING_LIBRARY, fix="pip install kubernetes")
-        return cls(_configuration(_settings(options)))
+        cluster = cls(_configuration(_settings(options)))
+        if not all(value.isascii() and value.isprintable() for value in cluster._headers().values()):
+            raise refuse("cluster-config-invalid", "the token", "holds a character that no HTTP header carries")
+        return cluster
 
     def get(self, path: str, **query: Any) -> dict[str, Any]:
         """One object, or one page of a list. Raises :class:`ApiError`."""

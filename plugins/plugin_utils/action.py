@@ -16,6 +16,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from importlib import import_module
+from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
@@ -155,9 +156,14 @@ def _plain(value: Any) -> Any:
 
 
 def _misshapen(spec: Mapping[str, Any], given: Mapping[str, Any], path: str = "") -> Iterator[str]:
-    """Options that are to be mappings, or lists of them, and are not. Text is left to Ansible, which reads it."""
+    """Options that are to be mappings, lists of them, paths or text, and are not. Ansible reads what is text."""
     for name, option in spec.items():
         value = given.get(name)
+        # a file's content is further in, and may be bytes that were no UTF-8 when Ansible read them
+        if isinstance(value, str) and not _is_text(value, errors="surrogateescape" if path else "strict"):
+            yield f"{path}{name} holds half of a character (a lone surrogate)"
+        elif isinstance(value, str) and option.get("type") == "path" and not _names_a_file(value):
+            yield f"{path}{name} is not a path that this machine can have"
         if "options" not in option or value is None or isinstance(value, str):
             continue
         listed = option["type"] == "list"
@@ -167,6 +173,23 @@ def _misshapen(spec: Mapping[str, Any], given: Mapping[str, Any], path: str = ""
             continue
         for entry in entries:
             yield from _misshapen(option["options"], entry, f"{path}{name}.")
+
+
+def _is_text(value: str, errors: str) -> bool:
+    """Whether it can be written as UTF-8."""
+    try:
+        value.encode("utf-8", errors)
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _names_a_file(text: str) -> bool:
+    """Whether a file could have this name: not blank, no NUL, and no home of a user who is not there."""
+    try:
+        return not text.isspace() and "\0" not in str(Path(text).expanduser())
+    except RuntimeError:
+        return False
 
 
 def _finish(outcome: dict[str, Any], secrets: set[str], public: frozenset[str]) -> dict[str, Any]:

@@ -181,6 +181,17 @@ def test_options_that_are_nearly_right(module: str, data: st.DataObject) -> None
     is_sound(answer(module, data.draw(nearly_right(module))))
 
 
+@pytest.mark.parametrize(
+    "odd", ["\x00", "a\x00b", "\ud800", "\udc80", "€", "~nobody-of-this-name/x", "", "/", " "], ids=ascii
+)
+@pytest.mark.parametrize("module", MODULES)
+def test_text_that_no_file_and_no_header_can_hold(module: str, odd: str) -> None:
+    """In every option that is text or a path, one at a time: drawn at random, it is rarely alone."""
+    texts = [name for name, option in _argument_spec(module, frozenset()).items() if option["type"] in ("str", "path")]
+    for name in texts:
+        is_sound(answer(module, {**sample(module), name: odd}))
+
+
 @pytest.mark.parametrize("module", [module for module in MODULES if sample(module)])
 def test_the_sample_is_right(module: str) -> None:
     """Else its neighbours would test nothing but the option check."""

@@ -48,10 +48,16 @@ def _manifest(file: Path, name: str, namespace: str) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         said = getattr(error, "strerror", None) or "is not YAML"
         raise refuse("operations-generate-failed", str(file), said) from None
-    metadata = found.get("metadata") if isinstance(found, dict) else None
-    if not isinstance(metadata, dict) or found.get("kind") != "Secret" or metadata.get("name") != name:
+    if not _is_the_secret(found, name):
         raise refuse("operations-generate-failed", str(file), f"does not hold the Secret {name}")
     return dict(found)
+
+
+def _is_the_secret(found: Any, name: str) -> bool:
+    if not isinstance(found, dict) or found.get("kind") != "Secret":
+        return False
+    metadata, *values = (found.get(part) or {} for part in ("metadata", "data", "stringData"))
+    return isinstance(metadata, dict) and metadata.get("name") == name and all(isinstance(v, dict) for v in values)
 
 
 def _write(file: Path, text: str) -> None:

@@ -118,7 +118,7 @@ def private_keys(text: str) -> list[RSAPrivateKey]:
     try:
         pem = text if "-----BEGIN" in text else Path(text).expanduser().read_text(encoding="utf-8")
         keys = [load_pem_private_key(match[0].encode(), None) for match in PEM_KEY.finditer(pem)]
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, RuntimeError) as error:
         said = getattr(error, "strerror", None) or "is not a private key without a passphrase"
         raise refuse("sealing-certificate-unreadable", "private_key", said) from None
     found = [key for key in keys if isinstance(key, RSAPrivateKey)]

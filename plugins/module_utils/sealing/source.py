@@ -45,11 +45,12 @@ def read(certificate: str) -> tuple[str, str]:
     if "://" in certificate and not certificate.startswith("file://"):
         message = f"is a {certificate.partition('://')[0]} URL; allowed: https"
         raise refuse("sealing-certificate-unreadable", certificate, message)
-    path = Path(certificate.removeprefix("file://")).expanduser()
+    path = Path(certificate.removeprefix("file://"))
     try:
-        return path.read_bytes().decode("utf-8", "replace"), str(path)
-    except OSError as error:
-        raise refuse("sealing-certificate-unreadable", str(path), error.strerror or type(error).__name__) from None
+        return path.expanduser().read_bytes().decode("utf-8", "replace"), str(path.expanduser())
+    except (OSError, ValueError, RuntimeError) as error:
+        said = getattr(error, "strerror", None) or type(error).__name__
+        raise refuse("sealing-certificate-unreadable", str(path), said) from None
 
 
 def fetch(cluster: Cluster, *, namespace: str = "", name: str = "") -> tuple[str, str]:

@@ -218,6 +218,17 @@ def test_the_old_key_must_be_refused_by_everybody() -> None:
 # ------------------------------------------------------------------------------------------------------- generation
 
 
+@pytest.mark.parametrize(
+    "rest",
+    ["metadata: []", "metadata: {name: s}\ndata: [1]", "metadata: {name: s}\nstringData: x", "metadata: {name: t}"],
+)
+def test_a_file_that_is_not_the_secret_is_not_overwritten(tmp_path: Path, rest: str) -> None:
+    file = tmp_path / "s.yaml"
+    file.write_text(text := f"kind: Secret\n{rest}\n")
+    refused("operations-generate-failed", lambda: generate.generate(str(file), "s", "vllm", "KEY", 32))
+    assert file.read_text() == text
+
+
 def test_a_generated_key_keeps_the_rest_of_the_file_and_is_private(tmp_path: Path) -> None:
     file = tmp_path / "local-secrets" / "s.yaml"
     where = (str(file), "s", "vllm", "KEY")
