@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,7 +20,6 @@ from sandbox.faultrunner.playing import changed_models
 from tests.integration.conftest import ROOT, Played, Sandbox, runner
 
 pytestmark = pytest.mark.sandbox
-
 
 SITE = ROOT / "docs" / "rbac" / "site.yaml"
 
@@ -104,7 +104,8 @@ def without(rule: dict[str, Any], right: Right) -> list[dict[str, Any]]:
 def is_named(played: Played, right: Right) -> None:
     """What is said above info names the verb and the resource, without a stack trace."""
     said = [line for line in played.text.splitlines() if line.strip().startswith(("×", "‼"))]
-    named = [line for line in said if right.verb in line and right.resource.partition("/")[0] in line]
+    kind = right.resource.partition("/")[0]
+    named = [line for line in said if re.search(rf"\b{right.verb}\b.*\b{kind}\b|\b{kind}\b.*\b{right.verb}\b", line)]
     assert named, played.text
     assert "Traceback" not in played.text
     assert "internal-error" not in played.text
