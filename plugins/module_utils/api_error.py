@@ -13,8 +13,8 @@ from .findings import Finding, finding
 UNREACHABLE = 0
 """The status of an :class:`ApiError` when no answer came at all."""
 
-RIGHT = re.compile(r'cannot (\S+ resource "[^"]+")|(needs get and create on pods/portforward)')
-"""How a refusal names the right that is missing."""
+RIGHT = re.compile(r'(?:cannot|needs) (\S+|get and create) (?:resource|on) "?([\w/.-]+)')
+"""How a refusal names the right that is missing: the API server, or this collection about a port-forward."""
 
 
 class ApiError(Exception):
@@ -37,9 +37,7 @@ class ApiError(Exception):
     def right(self) -> str:
         """The right that a 403 says is missing, as in ``(needs get on "secrets")``; empty where it says none."""
         found = RIGHT.search(self.message) if self.status == http.client.FORBIDDEN else None
-        if found is None:
-            return ""
-        return f"({found[2] or 'needs ' + found[1].replace(' resource ', ' on ')})"
+        return f'(needs {found[1]} on "{found[2]}")' if found else ""
 
     def finding(self) -> Finding:
         """The finding for an error that nobody handled more specifically."""

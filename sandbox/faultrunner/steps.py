@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from sandbox.faultrunner.git_steps import commit, hook, race, remove, rewind
 from sandbox.runner import lifecycle
-from sandbox.runner.api import Api, path_of
+from sandbox.runner.api import Api, path_of, write_kubeconfig
 from sandbox.runner.errors import SandboxError
 from sandbox.runner.programs import HERE
 from sandbox.runner.state import State
@@ -167,11 +167,9 @@ def account(site: Site, wish: Mapping[str, Any]) -> Undo:
     }
     known = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name, "namespace": "default"}}
     undo = [apply(site, manifest) for manifest in (known, role, binding)]
-    config = yaml.safe_load(Path(site.known["kubeconfig"]).read_text("utf-8"))
-    config["users"] = [
-        {"name": entry["name"], "user": {"token": site.api.token("default", name)}} for entry in config["users"]
-    ]
-    undo.append(file(site, {wish["file"]: yaml.safe_dump(config)}))
+    path, user = site.work / wish["file"], {"token": site.api.token("default", name)}
+    write_kubeconfig(path, site.known["ports"]["kube-apiserver"], site.state.pki, name, user)
+    undo.append(lambda: path.unlink(missing_ok=True))
     return lambda: [back() for back in reversed(undo)]
 
 

@@ -102,9 +102,11 @@ def start(state: State, profile: str, known: dict[str, Any]) -> str:
     copy = snapshot.key(state, profile, binaries)
     empty = not (state.root / "etcd" / "member").exists()
     fresh = empty and not snapshot.restore(state, copy)
-    bring_up(Context(state, numbers, binaries), profile, name)
+    bring_up(Context(state, numbers, binaries), profile)
+    api = Api(numbers["kube-apiserver"], state.pki)
+    accounts.write_kubeconfigs(api, state, numbers["kube-apiserver"], name)
     if empty:
-        objects.await_base_pods(Api(numbers["kube-apiserver"], state.pki))
+        objects.await_base_pods(api)
     if fresh:
         snapshot.save(state, copy)
     state.write({**content, "complete": True})
@@ -120,7 +122,7 @@ def kubeconfigs(state: State) -> tuple[tuple[Path, str], ...]:
     )
 
 
-def bring_up(context: Context, profile: str, name: str) -> None:
+def bring_up(context: Context, profile: str) -> None:
     """Start phase after phase, with the cluster objects that each needs in between."""
     state, numbers = context.state, context.ports
     files = kwok.write_config(
@@ -147,7 +149,6 @@ def bring_up(context: Context, profile: str, name: str) -> None:
     for component in COMPONENTS:
         await_ready(component, context)
     objects.save_sealing_key(api, state.pki / "sealing-key.json")
-    accounts.write_kubeconfigs(api, state, numbers["kube-apiserver"], name)
     account = "/api/v1/namespaces/default/serviceaccounts/default"  # before it is there, pods are refused
     wait_for("ServiceAccount default/default", lambda: "" if api.find(account) else "not created yet", 30)
 

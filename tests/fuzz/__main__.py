@@ -75,13 +75,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if now + (now - started) > began + options.seconds:
             break
     few = not options.seconds and not options.files and tally.inputs < ENOUGH
-    if options.write_docs and not options.files:
+    code = tally.code or (1 if few or not tally.properties else 0)
+    conclude(name, tally, code, time.monotonic() - began, write_docs=options.write_docs and not options.files)
+    return code
+
+
+def conclude(name: str, tally: Tally, code: int, seconds: float, *, write_docs: bool) -> None:
+    """Print the last line; with ``write_docs`` record it as ``name``, too."""
+    if write_docs:
         case = {"inputs": tally.inputs, "properties": tally.properties, "failed": tally.failed}
-        seconds, result = round(time.monotonic() - began), "failed" if tally.code or few else "passed"
-        record.write("fuzz", {name: {"result": result, **case, "seconds": seconds}}, RECORDED)
+        result = "failed" if code else "passed"
+        record.write("fuzz", {name: {"result": result, **case, "seconds": round(seconds)}}, RECORDED)
         page.write()
     sys.stdout.write(f"{tally.inputs} inputs, {tally.properties} properties, {tally.failed} failed\n")
-    return tally.code or (1 if few or not tally.properties else 0)
 
 
 def run(profile: str, chosen: Sequence[str], tally: Tally) -> None:

@@ -24,7 +24,6 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from importlib import import_module
 
-from sandbox.faultrunner import page, record
 from tests.fuzz import __main__ as fuzz
 
 CORPORA = fuzz.ROOT / ".cache" / "fuzz"
@@ -35,7 +34,7 @@ LARGEST_INPUT, HANG_SECONDS, START_SECONDS = 4096, 60, 120
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Fuzz every property, two at a time; the exit status is 1 when one was falsified or none was tried."""
+    """Fuzz every property, one a processor at a time; the exit status is 1 when one was falsified or none was tried."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz.guided", description=__doc__)
     parser.add_argument("--seconds", type=int, default=30, help="for each property (default: 30)")
     parser.add_argument("--write-docs", action="store_true", help="record the result, and write docs/reliability.md")
@@ -46,15 +45,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     began, names = time.monotonic(), list(properties())
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         counts = list(pool.map(partial(try_one, seconds=options.seconds), names))
-    tally = fuzz.Tally(inputs=sum(inputs for inputs, _ in counts), properties=len(names))
-    tally.failed = sum(1 for _, code in counts if code)
-    if options.write_docs:
-        case = {"inputs": tally.inputs, "properties": tally.properties, "failed": tally.failed}
-        result, seconds = "failed" if tally.failed else "passed", round(time.monotonic() - began)
-        record.write("fuzz", {"guided": {"result": result, **case, "seconds": seconds}}, fuzz.RECORDED)
-        page.write()
-    sys.stdout.write(f"{tally.inputs} inputs, {tally.properties} properties, {tally.failed} failed\n")
-    return 1 if tally.failed or not names else 0
+    failed = sum(1 for _, status in counts if status)
+    tally = fuzz.Tally(inputs=sum(inputs for inputs, _ in counts), properties=len(names), failed=failed)
+    code = 1 if failed or not names else 0
+    fuzz.conclude("guided", tally, code, time.monotonic() - began, write_docs=options.write_docs)
+    return code
 
 
 def properties() -> Iterator[str]:

@@ -59,7 +59,7 @@ def test_it_is_refused_in_one_clear_line(
 
 def test_an_unreachable_cluster_is_named(sandbox: Sandbox, tmp_path: Path) -> None:
     kubeconfig = tmp_path / "kubeconfig"
-    text = Path(sandbox.state["kubeconfig"]).read_text()
+    text = Path(sandbox.state["accounts"]["site"]).read_text()
     port = sandbox.state["ports"]["kube-apiserver"]
     kubeconfig.write_text(text.replace(f":{port}", ":9"))
     head = sandbox.head

@@ -56,7 +56,7 @@ def _offered(resources: Mapping[str, Any]) -> Record:
 
 
 def pod(raw: Mapping[str, Any]) -> Record | None:
-    """A pod that holds or waits for an extended resource, or that a kubelet refused one; else None."""
+    """A pod that holds or waits for an extended resource, or was refused one by a kubelet; our tests are none."""
     spec, status = raw.get("spec") or {}, raw.get("status") or {}
     refused = str(status.get("reason") or "").startswith(("OutOf", "UnexpectedAdmissionError"))
     if status.get("phase") in FINISHED and not refused:

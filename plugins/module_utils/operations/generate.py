@@ -11,6 +11,7 @@ from typing import Any
 
 from .. import yaml_text
 from ..findings import refuse
+from ..sealing.files import is_secret
 from ..whole_file import replace
 from ..yaml_library import yaml
 
@@ -48,16 +49,9 @@ def _manifest(file: Path, name: str, namespace: str) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         said = getattr(error, "strerror", None) or "is not YAML"
         raise refuse("operations-generate-failed", str(file), said) from None
-    if not _is_the_secret(found, name):
+    if not is_secret(found) or (found.get("metadata") or {}).get("name") != name:
         raise refuse("operations-generate-failed", str(file), f"does not hold the Secret {name}")
     return dict(found)
-
-
-def _is_the_secret(found: Any, name: str) -> bool:
-    if not isinstance(found, dict) or found.get("kind") != "Secret":
-        return False
-    metadata, *values = (found.get(part) or {} for part in ("metadata", "data", "stringData"))
-    return isinstance(metadata, dict) and metadata.get("name") == name and all(isinstance(v, dict) for v in values)
 
 
 def _write(file: Path, text: str) -> None:

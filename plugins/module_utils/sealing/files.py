@@ -12,7 +12,7 @@ import stat
 import subprocess
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from .. import yaml_text
 from ..findings import Finding, finding, refuse
@@ -100,9 +100,16 @@ def write(directory: str, files: Mapping[str, str]) -> None:
             raise refuse("sealing-file-unwritable", path, error.strerror or type(error).__name__) from None
 
 
+def is_secret(document: Any) -> TypeGuard[dict[str, Any]]:
+    """Whether it has the form of a Secret's manifest: the kind, and mappings where mappings are due."""
+    if not isinstance(document, dict) or document.get("kind") != "Secret":
+        return False
+    return all(isinstance(document.get(part) or {}, dict) for part in ("metadata", "data", "stringData"))
+
+
 def _the_secret(documents: list[Any], path: str, name: str, namespace: str, subject: str) -> Mapping[str, Any]:
-    secret = documents[0] if len(documents) == 1 and isinstance(documents[0], dict) else {}
-    if secret.get("kind") != "Secret":
+    secret = documents[0] if len(documents) == 1 else None
+    if not is_secret(secret):
         raise refuse("sealing-source-unreadable", subject, f"{path} does not hold exactly one Secret")
     metadata = secret.get("metadata") or {}
     for field, wanted in (("name", name), ("namespace", namespace)):

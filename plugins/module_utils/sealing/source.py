@@ -47,7 +47,8 @@ def read(certificate: str) -> tuple[str, str]:
         raise refuse("sealing-certificate-unreadable", certificate, message)
     path = Path(certificate.removeprefix("file://"))
     try:
-        return path.expanduser().read_bytes().decode("utf-8", "replace"), str(path.expanduser())
+        path = path.expanduser()
+        return path.read_bytes().decode("utf-8", "replace"), str(path)
     except (OSError, ValueError, RuntimeError) as error:
         said = getattr(error, "strerror", None) or type(error).__name__
         raise refuse("sealing-certificate-unreadable", str(path), said) from None

@@ -49,6 +49,9 @@ def test_a_manifest_that_others_can_read(tmp_path: Path) -> None:
         SECRET.replace(TOKEN, "123"),
         SECRET + f"data: {{TOKEN: {TOKEN}}}\n",
         SECRET + "data: {TOKEN: 1}\n",
+        SECRET + "data: [1]\n",
+        SECRET + "data: 5\n",
+        "kind: Secret\nmetadata: [hf-secret]\n",
     ],
 )
 def test_manifests_that_cannot_be_used_are_not_quoted(tmp_path: Path, text: str) -> None:
